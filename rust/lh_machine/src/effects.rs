@@ -1,0 +1,66 @@
+//! What must be done because a command was applied, in the order in which the runner does it.
+//!
+//! Writes are not listed here: they are the state's dirty set, taken by [`crate::State::take_flush`] (decision 002).
+
+use crate::{Rejected, internal, pb};
+
+/// Effects of one command. A follower and a restart perform none of them; the leader performs them in field order,
+/// after the commit.
+#[derive(Debug, Default)]
+pub struct Effects {
+    /// 1. Wake-ups to arm. One that comes too early or twice is harmless: the machine looks at its own deadlines.
+    pub timers: Vec<Arm>,
+    /// 2. Claimed tasks, to be written to the streams of their polls.
+    pub tasks: Vec<Dispatch>,
+    /// 3. Polls whose claim found nothing: they wait on, at their old place.
+    pub returned_polls: Vec<u64>,
+    /// 4. Messages to other shards, each until it is acknowledged.
+    pub outbox: Vec<Outgoing>,
+    /// 5. The caller's answer, last: whoever reads it can read the writes.
+    pub reply: Option<Result<Reply, Rejected>>,
+}
+
+/// A wake-up: send `TimerDue` for this run once the clock has reached `due_ms`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Arm {
+    /// Milliseconds since the epoch.
+    pub due_ms: i64,
+    /// Tenant of the run.
+    pub tenant: String,
+    /// The run to wake.
+    pub wf_run_id: pb::WfRunId,
+}
+
+/// A task for a poll.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dispatch {
+    /// The poll that the claim named.
+    pub poll_id: u64,
+    /// What the worker gets.
+    pub task: pb::ScheduledTask,
+}
+
+/// A message to another shard.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outgoing {
+    /// Index of the receiving run shard.
+    pub target_shard: u32,
+    /// Position in this shard's outbox for that target.
+    pub sequence: u64,
+    /// What the target applies.
+    pub command: internal::Command,
+}
+
+/// The answer of an accepted command.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Reply {
+    /// Nothing but "done".
+    Empty,
+    /// `RunWf`.
+    WfRun(Box<pb::WfRun>),
+    /// `MetaWrite`: the outbox sequence after which every shard has the change.
+    MetaWritten {
+        /// Highest outbox sequence that this write caused.
+        sequence: u64,
+    },
+}
