@@ -1,0 +1,85 @@
+"""Stub of the Rust extension; compared with the built module by stubtest in `make verify`."""
+
+from typing import final
+
+from littlehorse.server.ports import ColdHandler, Store
+
+@final
+class EngineConfig:
+    """What the engine is told at start; immutable.
+
+    Parameters: `data_dir` holds the log (a folder `log` is made in it) and the directory lock; `listen` is HOST:PORT (port 0 = any free);
+    `advertise` is the HOST:PORT that workers are told (None = the address listened on); `run_shards` >= 1; `lanes` is the number of
+    Python threads for cold handlers; `memory_limit_bytes` bounds the runs kept in memory over all shards; `version` is what
+    GetServerVersion tells, "major.minor.patch[-pre]".
+    """
+
+    def __new__(
+        cls,
+        *,
+        data_dir: str,
+        listen: str,
+        advertise: str | None,
+        run_shards: int,
+        lanes: int,
+        memory_limit_bytes: int,
+        version: str,
+    ) -> EngineConfig: ...
+
+@final
+class Engine:
+    """Front, shards and effects of one server process. Rust owns every thread it starts.
+
+    `stores` are the run shards' stores in order, then the metadata group's. Every method releases the GIL while it waits.
+    Errors: `OSError` (log or store damaged, directory locked, disk full, address in use), `RuntimeError` (engine stopped).
+    """
+
+    def __new__(cls, config: EngineConfig, stores: list[Store], cold: ColdHandler, /) -> Engine: ...
+    def start(self, /) -> str:
+        """Recovers every shard, then listens. Returns the HOST:PORT it listens on."""
+    def stop(self, drain_ms: int, /) -> None:
+        """Refuses new calls, ends poll streams with UNAVAILABLE, finishes what is proposed, flushes, stops all threads."""
+    def wait_failed(self, timeout_ms: int, /) -> str | None:
+        """Waits until the engine failed beyond repair (e.g. a failed fsync) and returns why; None = timeout passed."""
+    def meta_get(self, key: bytes, /) -> tuple[int, bytes] | None:
+        """Version and value of a metadata entry, as of now (read-your-writes)."""
+    def meta_scan(self, prefix: bytes, start: bytes, limit: int, /) -> list[tuple[bytes, int, bytes]]:
+        """Metadata entries with this prefix and key >= start, ascending, at most `limit`: key, version, value."""
+    def meta_write(
+        self, expects: list[tuple[bytes, int]], writes: list[tuple[bytes, bytes | None]], timeout_ms: int, /
+    ) -> bool:
+        """Compare-and-write: `expects` are (key, version seen; 0 = absent), a None value deletes.
+
+        True once it is durable and every run shard has applied it; False if an expected version differs (nothing written).
+        """
+    def check_put_wf_spec(self, tenant: str, request: bytes, now_ms: int, /) -> bytes:
+        """Static checks of a serialized PutWfSpecRequest against current metadata; returns a serialized CheckedWfSpec.
+
+        Raises `littlehorse.server.errors.RpcError` with the status that the spec names.
+        """
+    def check_put_task_def(self, tenant: str, request: bytes, now_ms: int, /) -> bytes:
+        """Checks and normalises a serialized PutTaskDefRequest; returns the serialized TaskDef to store (errors as above)."""
+    def check_put_struct_def(self, tenant: str, request: bytes, now_ms: int, /) -> bytes:
+        """Checks a serialized PutStructDefRequest; returns the serialized StructDef to answer (stored one if unchanged)."""
+    def flush(self, shard: int, /) -> None:
+        """Brings the store of run shard `shard` up to everything acknowledged so far."""
+    def routes(self, /) -> list[tuple[str, str]]:
+        """All RPCs of the contract: name and "hot", "cold" or "unimplemented"."""
+
+def routes() -> list[tuple[str, str]]:
+    """As `Engine.routes`, without an engine."""
+
+def meta_key(kind: int, tenant: str, name: str, numbers: list[int], /) -> bytes:
+    """Key of a definition (see `lh_machine::key::MetaKind` for kinds)."""
+
+def meta_prefix(kind: int, tenant: str, name: str | None, /) -> bytes:
+    """Prefix of all definitions of a kind in a tenant, or of all versions of one name."""
+
+def parse_meta_key(key: bytes, numbers: int, /) -> tuple[int, str, str, list[int]]:
+    """Kind, tenant, name and version numbers of a meta key."""
+
+def index_prefix(tenant: str, kind: int, components: list[str], /) -> bytes:
+    """Prefix of index entries (see `lh_machine::key::IndexKind`); times (u64 big-endian ms) and ids follow it."""
+
+def shard_of(tenant: str, root_id: str, run_shards: int, /) -> int:
+    """The run shard that owns the tree with this root id."""
