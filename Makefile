@@ -1,0 +1,99 @@
+# Everything one does with this repository; `make` alone lists it. Stamp files in .venv/ make the second time fast.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.PHONY: help build run test test-rust test-python test-wire verify fix bench load status clean
+
+VENV := .venv
+WIRE := .venv-wire
+STAMPS := $(VENV)/stamps
+PY := $(VENV)/bin/python
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+PROTOS := $(wildcard proto/littlehorse/*.proto proto/internal/*.proto)
+RUST := $(shell find rust -name '*.rs' -o -name 'Cargo.toml' -o -name 'protoc.sh')
+# Rust tests run in the profile of the product: its dependencies are then compiled once, not twice.
+CARGO_TEST := cargo test --locked --release
+# How long `make load` runs, and anything else its driver takes.
+LOAD_ARGS ?= --seconds 30
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: $(STAMPS)/extension ## build everything; leaves .venv/bin/lh
+
+run: build ## run the quickstart process on a server of its own, step by step
+	@$(PY) examples/quickstart/run.py
+
+test: test-rust test-python test-wire ## run all tests: machine, server, SDK, the published client
+
+verify: build ## check style, types, lints and layout; never writes
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(PY) -m mypy.stubtest littlehorse._core --allowlist tools/stubtest-allowlist.txt
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	$(PY) -m pytest tests/tidy tests/contract -q
+
+fix: build ## format and repair what can be repaired by itself
+	$(VENV)/bin/ruff check --fix .
+	$(VENV)/bin/ruff format .
+	cargo fmt --all
+	$(PY) tests/tidy/rules.py --write
+
+bench: build $(STAMPS)/load ## measure; prints a table and writes bench/out/latest.json
+	$(PY) -m bench
+
+load: build $(STAMPS)/load ## drive a server of its own with steady load (LOAD_ARGS="--seconds 30")
+	$(PY) -m bench.steady $(LOAD_ARGS)
+
+status: build ## print which RPCs of the contract are built, from the route table
+	@$(PY) tools/status.py
+
+clean: ## remove all that was built
+	rm -rf $(VENV) $(WIRE) target dist bench/out
+
+# --- parts of `test` -------------------------------------------------------------------------------------------------
+test-rust: build
+	@echo "== Rust tests"
+	$(CARGO_TEST) --workspace
+
+test-python: build $(WIRE)/stamp
+	@echo "== Python tests, our own SDK"
+	$(PY) -m pytest tests
+
+test-wire: build $(WIRE)/stamp
+	@echo "== The published client against this server"
+	$(WIRE)/bin/python -m pytest tests/wire
+
+# --- what the targets need -------------------------------------------------------------------------------------------
+$(STAMPS)/prerequisites:
+	@tools/prerequisites.sh "$(PYTHON)" >/dev/null
+	@echo "== [1/4] Python environment in $(VENV)"
+	@test -x $(PY) || "$$(tools/prerequisites.sh "$(PYTHON)")" -m venv $(VENV)
+	@mkdir -p $(STAMPS) && touch $@
+
+$(STAMPS)/requirements: requirements/dev.txt | $(STAMPS)/prerequisites
+	@echo "== [2/4] locked requirements"
+	@$(PY) -m pip install --quiet --disable-pip-version-check -r requirements/dev.txt
+	@touch $@
+
+$(STAMPS)/model: $(PROTOS) proto/generate.py $(STAMPS)/requirements
+	@echo "== [3/4] Python messages from proto/"
+	@$(PY) proto/generate.py
+	@touch $@
+
+$(STAMPS)/extension: $(RUST) Cargo.toml Cargo.lock pyproject.toml $(STAMPS)/model
+	@echo "== [4/4] Rust extension (the first time takes some minutes)"
+	@cd . && VIRTUAL_ENV="$$(pwd)/$(VENV)" $(VENV)/bin/maturin develop --release --locked
+	@touch $@
+
+$(STAMPS)/load: $(RUST) Cargo.lock $(STAMPS)/requirements
+	@echo "== load driver"
+	@cargo build --locked --release -p lh_load
+	@touch $@
+
+$(WIRE)/stamp: requirements/wire.txt | $(STAMPS)/prerequisites
+	@echo "== the published client, in $(WIRE)"
+	@test -x $(WIRE)/bin/python || $(PY) -m venv $(WIRE)
+	@$(WIRE)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/wire.txt
+	@touch $@
