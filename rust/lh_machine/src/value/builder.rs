@@ -1,0 +1,1 @@
+//! Struct and map builders (ASG-8, NEW-4).

@@ -1,0 +1,1 @@
+//! Run-time results on collections (MUT-16).

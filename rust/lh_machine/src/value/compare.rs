@@ -1,0 +1,1 @@
+//! Comparators (CMP-1, CMP-2) and exact equality (VAL-5).

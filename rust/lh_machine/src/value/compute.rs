@@ -1,0 +1,1 @@
+//! Run-time results of operations (section 9.3).

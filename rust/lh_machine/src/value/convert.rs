@@ -1,0 +1,1 @@
+//! Conversions between types of values (CST-4, MUT-3).

@@ -1,0 +1,1 @@
+//! Numbers as US-English text (ASG-5).

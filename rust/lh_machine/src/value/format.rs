@@ -1,0 +1,1 @@
+//! Format strings (ASG-4, ASG-5).

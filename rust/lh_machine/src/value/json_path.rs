@@ -1,0 +1,1 @@
+//! JSONPath (PTH-1, PTH-2).

@@ -1,0 +1,1 @@
+//! Selector paths (PTH-3).

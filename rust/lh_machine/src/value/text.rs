@@ -1,0 +1,1 @@
+//! Numbers and times from and to text (CST-4).
