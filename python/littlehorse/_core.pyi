@@ -61,6 +61,11 @@ class Engine:
         """Checks and normalises a serialized PutTaskDefRequest; returns the serialized TaskDef to store (errors as above)."""
     def check_put_struct_def(self, tenant: str, request: bytes, now_ms: int, /) -> bytes:
         """Checks a serialized PutStructDefRequest; returns the serialized StructDef to answer (stored one if unchanged)."""
+    def read_variable(self, tenant: str, variable_id: bytes, /) -> bytes | None:
+        """The Variable with this serialized VariableId, serialized and NOT masked; None = there is none.
+
+        For searches that compare values (07/W-7); never an answer to a client.
+        """
     def flush(self, shard: int, /) -> None:
         """Brings the store of run shard `shard` up to everything acknowledged so far."""
     def routes(self, /) -> list[tuple[str, str]]:
@@ -80,6 +85,9 @@ def parse_meta_key(key: bytes, numbers: int, /) -> tuple[int, str, str, list[int
 
 def index_prefix(tenant: str, kind: int, components: list[str], /) -> bytes:
     """Prefix of index entries (see `lh_machine::key::IndexKind`); times (u64 big-endian ms) and ids follow it."""
+
+def index_value(value: bytes, /) -> str | None:
+    """How the index of Variables spells a serialized VariableValue, e.g. "int:5"; None = such values are not indexed (07/V-5)."""
 
 def shard_of(tenant: str, root_id: str, run_shards: int, /) -> int:
     """The run shard that owns the tree with this root id."""

@@ -1,0 +1,40 @@
+"""The only door to the extension: everything that imports `littlehorse._core` is in this file."""
+
+from __future__ import annotations
+
+from littlehorse import _core
+from littlehorse.server.engine_port import KeyLayout
+from littlehorse.server.ports import ColdHandler, Store
+
+Engine = _core.Engine
+keys: KeyLayout = _core
+
+
+def create(
+    *,
+    data_dir: str,
+    listen: str,
+    advertise: str | None,
+    run_shards: int,
+    lanes: int,
+    memory_limit_bytes: int,
+    version: str,
+    stores: list[Store],
+    cold: ColdHandler,
+) -> _core.Engine:
+    """Makes the engine over these stores (run shards in order, then metadata), not started yet. Raises OSError."""
+    config = _core.EngineConfig(
+        data_dir=data_dir,
+        listen=listen,
+        advertise=advertise,
+        run_shards=run_shards,
+        lanes=lanes,
+        memory_limit_bytes=memory_limit_bytes,
+        version=version,
+    )
+    return _core.Engine(config, stores, cold)
+
+
+def routes() -> list[tuple[str, str]]:
+    """All RPCs of the contract: name and "hot", "cold" or "unimplemented"."""
+    return _core.routes()

@@ -1,0 +1,179 @@
+"""The store of one shard: an ordered map of bytes with atomic batches, kept by RocksDB (through rocksdict).
+
+The shard's log is the truth and this store a checkpoint of it, hence RocksDB's own log is off: a write survives a crash only
+after `persist`. Everything of a shard is in one column family, so that a batch never reaches the disk in halves.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+from rocksdict import BlockBasedOptions, Cache, DBCompressionType, Options, Rdict, ReadOptions, WriteBatch, WriteOptions
+
+# A bloom filter of this size answers "no such key" wrongly once in about a hundred times.
+BLOOM_BITS_PER_KEY = 10
+# Written bytes go to the disk in steps of this size, so that a flush does not end in one long stall of the device.
+BYTES_PER_SYNC = 1 << 20
+# RocksDB holds every table file open; this many are plenty for a shard and below common limits of file descriptors.
+OPEN_FILES_MAX = 512
+# Smallest write buffer and block cache that still make sense.
+BUFFER_BYTES_MIN = 4 << 20
+CACHE_BYTES_MIN = 8 << 20
+# Compaction and flush threads of one shard: the machine's cores belong to the shards themselves.
+BACKGROUND_JOBS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class StoreMemory:
+    """How much memory the stores of a server may use; `cache` is shared by all of them, `write_buffer_bytes` is per store."""
+
+    cache: Cache
+    write_buffer_bytes: int
+
+    @classmethod
+    def share(cls, total_bytes: int, stores: int) -> StoreMemory:
+        """Divides `total_bytes` among `stores` stores: half for the common block cache, half for write buffers (two each)."""
+        cache_bytes = max(total_bytes // 2, CACHE_BYTES_MIN)
+        buffer_bytes = max(total_bytes // 2 // (2 * max(stores, 1)), BUFFER_BYTES_MIN)
+        return cls(Cache(cache_bytes), buffer_bytes)
+
+
+class ReadView:
+    """The store as it stood at one moment: what a search reads, so that an object that changes meanwhile is seen once."""
+
+    def __init__(self, path: Path, snapshot: Any) -> None:
+        self._path = path
+        self._snapshot = snapshot
+
+    def get(self, key: bytes) -> bytes | None:
+        """Value of this key, or None."""
+        try:
+            value: bytes = self._snapshot[key]
+        except KeyError:
+            return None
+        except Exception as error:
+            _refuse(self._path, error)
+        return value
+
+    def scan(self, start: bytes, end: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """Entries with start <= key < end, ascending, read as they are asked for."""
+        bounds = ReadOptions()
+        bounds.set_iterate_upper_bound(end)
+        return _entries(self._path, self._snapshot.iter(bounds), start)
+
+
+class Store:
+    """Implements `littlehorse.server.ports.Store` in the directory `path`.
+
+    Errors: OSError whose message names the directory and says what to do, for a store that is damaged, open in another
+    process, or cannot be written.
+    """
+
+    def __init__(self, path: Path, memory: StoreMemory) -> None:
+        self._path = path
+        path.mkdir(parents=True, exist_ok=True)
+        self._without_log = WriteOptions()
+        # A plain attribute at run time, although the package's stub calls it a method.
+        self._without_log.disable_wal = True  # type: ignore[method-assign,assignment]
+        try:
+            self._rocks = Rdict(str(path), _options(memory))
+        except Exception as error:
+            _refuse(path, error)
+
+    def get_many(self, keys: list[bytes], /) -> list[bytes | None]:
+        """Values of these keys, in order."""
+        if not keys:
+            return []
+        try:
+            values: list[bytes | None] | None = self._rocks.get(keys)  # type: ignore[arg-type]
+        except Exception as error:
+            _refuse(self._path, error)
+        return values or []
+
+    def scan(self, start: bytes, end: bytes, limit: int, /) -> list[tuple[bytes, bytes]]:
+        """Entries with start <= key < end, ascending, at most `limit`."""
+        bounds = ReadOptions()
+        bounds.set_iterate_upper_bound(end)
+        entries = _entries(self._path, self._rocks.iter(bounds), start)
+        return list(itertools.islice(entries, limit))
+
+    def new_batch(self) -> WriteBatch:
+        """An empty batch; its `put(key, value)` and `delete(key)` take bytes."""
+        return WriteBatch(raw_mode=True)
+
+    def write(self, batch: WriteBatch, /) -> None:
+        """Writes the batch atomically, without RocksDB's own log."""
+        try:
+            self._rocks.write(batch, self._without_log)
+        except Exception as error:
+            _refuse(self._path, error)
+
+    def persist(self) -> None:
+        """Makes everything written so far survive a crash."""
+        try:
+            self._rocks.flush(True)
+        except Exception as error:
+            _refuse(self._path, error)
+
+    @contextlib.contextmanager
+    def view(self) -> Iterator[ReadView]:
+        """The store as it stands now; must be left before `close`, since RocksDB stays locked while a view exists."""
+        view = ReadView(self._path, self._rocks.snapshot())
+        try:
+            yield view
+        finally:
+            view._snapshot = None
+
+    def close(self) -> None:
+        """Releases the directory. What was written and not persisted is lost, and comes back from the shard's log."""
+        self._rocks.close()
+
+
+def _options(memory: StoreMemory) -> Options:
+    blocks = BlockBasedOptions()
+    blocks.set_block_cache(memory.cache)
+    blocks.set_bloom_filter(BLOOM_BITS_PER_KEY, False)
+    blocks.set_cache_index_and_filter_blocks(True)
+    blocks.set_pin_l0_filter_and_index_blocks_in_cache(True)
+    options = Options(raw_mode=True)
+    options.create_if_missing(True)
+    options.set_block_based_table_factory(blocks)
+    options.set_write_buffer_size(memory.write_buffer_bytes)
+    options.set_max_write_buffer_number(2)
+    options.set_bytes_per_sync(BYTES_PER_SYNC)
+    options.set_max_open_files(OPEN_FILES_MAX)
+    options.set_max_background_jobs(BACKGROUND_JOBS)
+    options.set_level_compaction_dynamic_level_bytes(True)
+    options.set_compression_type(DBCompressionType.lz4())
+    options.set_keep_log_file_num(2)
+    options.set_paranoid_checks(True)
+    return options
+
+
+def _entries(path: Path, cursor: Any, start: bytes) -> Iterator[tuple[bytes, bytes]]:
+    try:
+        cursor.seek(start)
+        while cursor.valid():
+            yield cursor.key(), cursor.value()
+            cursor.next()
+        cursor.status()
+    except Exception as error:
+        _refuse(path, error)
+
+
+def _refuse(path: Path, error: Exception) -> NoReturn:
+    """Raises the OSError that says what happened to the store; RocksDB tells kinds of errors apart by their text only."""
+    text = str(error)
+    lowered = text.lower()
+    if "lock hold by" in lowered or "while lock file" in lowered:
+        raise OSError(f"{path} is open in another process: stop that server, or choose another --data-dir") from error
+    if "corruption" in lowered or "bad table magic" in lowered:
+        raise OSError(f"the store in {path} is damaged ({text}): restore it from a backup") from error
+    if "no space left" in lowered:
+        raise OSError(f"the disk under {path} is full: free some space and start again") from error
+    raise OSError(f"the store in {path} failed: {text}") from error
