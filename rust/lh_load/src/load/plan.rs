@@ -1,0 +1,42 @@
+//! What one invocation does.
+use std::time::Duration;
+
+/// When runs start.
+#[derive(Clone, Copy, Debug)]
+pub enum Pace {
+    /// This many runs are in flight at any time: a new one starts when one finishes (closed loop).
+    InFlight(usize),
+    /// Runs start at this rate whatever the server does (open loop), so a slow server cannot slow the questions down.
+    PerSecond(f64),
+}
+
+/// All settings of a drive; `USAGE` in `main.rs` says what each means.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Name of the subcommand, repeated in the output.
+    pub case: &'static str,
+    /// When runs start.
+    pub pace: Pace,
+    /// `HOST:PORT` of the server.
+    pub server: String,
+    /// Process id of the server, if its CPU time shall be measured.
+    pub server_process: Option<u32>,
+    /// TASK nodes per run.
+    pub length: u32,
+    /// The measured window.
+    pub window: Duration,
+    /// Load before the window.
+    pub warmup: Duration,
+    /// HTTP/2 connections.
+    pub connections: usize,
+    /// Poll streams per connection.
+    pub streams: usize,
+    /// Polls kept waiting, over all streams.
+    pub polls: usize,
+    /// Length of the STR that each run, task input and task output carries.
+    pub payload_bytes: usize,
+    /// How long runs in flight may take to finish after the window.
+    pub drain: Duration,
+    /// How many finished runs are read back.
+    pub verify: usize,
+}
