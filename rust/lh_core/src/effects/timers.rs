@@ -1,0 +1,179 @@
+//! Wake-ups: one heap for all shards of a server. A run is woken when the clock says so, never earlier (03, 04 section 7).
+
+use std::{
+    cmp::{Ordering, Reverse},
+    collections::BinaryHeap,
+    sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
+};
+
+use lh_machine::{
+    Arm, Command,
+    internal::{TimerDue, command},
+};
+use tokio::{
+    sync::{Notify, oneshot},
+    time::{sleep, timeout},
+};
+
+use crate::{
+    effects::shards::Shards,
+    ports::{Clock, Failure},
+};
+
+/// Wake-ups that are proposed before the next look at the clock: many sleepers wake in batches, and other work gets in
+/// between.
+const DUE_PER_TURN: usize = 1_000;
+
+/// The longest sleep: the wall clock may be set meanwhile.
+const LONGEST_SLEEP: Duration = Duration::from_secs(1);
+
+/// How long a wake-up waits that its shard could not take.
+const RETRY_MS: i64 = 500;
+
+/// The armed wake-ups of this server.
+pub struct Timers {
+    clock: Arc<dyn Clock>,
+    shards: Arc<Shards>,
+    heap: Mutex<Heap>,
+    /// An earlier deadline than all others was armed.
+    earlier: Notify,
+}
+
+#[derive(Default)]
+struct Heap {
+    entries: BinaryHeap<Reverse<Entry>>,
+    /// Counts arms, so that equal deadlines keep their order.
+    armed: u64,
+}
+
+struct Entry {
+    shard: u32,
+    order: u64,
+    arm: Arm,
+}
+
+impl Entry {
+    fn key(&self) -> (i64, u64) {
+        (self.arm.due_ms, self.order)
+    }
+}
+
+impl PartialEq for Entry {
+    fn eq(&self, other: &Self) -> bool {
+        self.key() == other.key()
+    }
+}
+impl Eq for Entry {}
+impl PartialOrd for Entry {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+impl Ord for Entry {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.key().cmp(&other.key())
+    }
+}
+
+impl Timers {
+    /// No wake-ups yet.
+    pub fn new(clock: Arc<dyn Clock>, shards: Arc<Shards>) -> Self {
+        Self { clock, shards, heap: Mutex::default(), earlier: Notify::new() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Heap> {
+        self.heap.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// Arms wake-ups of a shard. One that comes twice or that nobody waits for any more is harmless.
+    pub fn arm(&self, shard: u32, arms: Vec<Arm>) {
+        let mut heap = self.lock();
+        let first_before = heap.next_due();
+        for arm in arms {
+            heap.armed += 1;
+            let order = heap.armed;
+            heap.entries.push(Reverse(Entry { shard, order, arm }));
+        }
+        let is_earlier = match (heap.next_due(), first_before) {
+            (Some(now), Some(before)) => now < before,
+            (now, None) => now.is_some(),
+            (None, Some(_)) => false,
+        };
+        drop(heap);
+        if is_earlier {
+            self.earlier.notify_one();
+        }
+    }
+
+    /// Wakes runs for ever; ends with its task.
+    pub async fn run(self: Arc<Self>) {
+        self.shards.connected().await;
+        loop {
+            let due = self.lock().take_due(self.clock.wall_ms(), DUE_PER_TURN);
+            if due.is_empty() {
+                self.rest().await;
+            } else {
+                self.clone().wake(due);
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+
+    /// Sleeps until the earliest deadline or until an earlier one is armed.
+    async fn rest(&self) {
+        let wait = match self.lock().next_due() {
+            // A deadline less than a millisecond away is one clock tick away.
+            Some(due_ms) => Duration::from_millis(due_ms.saturating_sub(self.clock.wall_ms()).max(1) as u64),
+            None => LONGEST_SLEEP,
+        };
+        // Either outcome leads to another look at the heap.
+        let _ = timeout(wait.min(LONGEST_SLEEP), self.earlier.notified()).await;
+    }
+
+    /// Proposes `TimerDue` for each; what a shard cannot take now comes again later.
+    fn wake(self: Arc<Self>, due: Vec<Entry>) {
+        let mut proposed = Vec::with_capacity(due.len());
+        for entry in due {
+            let timer_due = TimerDue { wf_run_id: Some(entry.arm.wf_run_id.clone()), due_ms: entry.arm.due_ms };
+            let command = Command { tenant: entry.arm.tenant.clone(), kind: Some(command::Kind::TimerDue(timer_due)) };
+            proposed.push((self.shards.propose(entry.shard, command), entry));
+        }
+        tokio::spawn(async move {
+            for (answered, entry) in proposed {
+                if must_repeat(answered).await {
+                    self.clone().arm_later(entry);
+                }
+            }
+        });
+    }
+
+    /// The wake-up keeps its deadline; only our next attempt is later.
+    fn arm_later(self: Arc<Self>, entry: Entry) {
+        tokio::spawn(async move {
+            sleep(Duration::from_millis(RETRY_MS as u64)).await;
+            self.arm(entry.shard, vec![entry.arm]);
+        });
+    }
+}
+
+/// True if the shard did not execute it but may later. A closed answer means that the shard stopped: at its next start it
+/// arms its wake-ups itself.
+async fn must_repeat(answered: oneshot::Receiver<Result<lh_machine::Reply, Failure>>) -> bool {
+    matches!(answered.await, Ok(Err(Failure::Unavailable(_) | Failure::Exhausted(_))))
+}
+
+impl Heap {
+    fn next_due(&self) -> Option<i64> {
+        self.entries.peek().map(|Reverse(entry)| entry.arm.due_ms)
+    }
+
+    /// Takes at most `limit` wake-ups with `due <= now`, earliest first.
+    fn take_due(&mut self, now_ms: i64, limit: usize) -> Vec<Entry> {
+        let mut due = Vec::new();
+        while due.len() < limit && self.next_due().is_some_and(|due_ms| due_ms <= now_ms) {
+            due.extend(self.entries.pop().map(|Reverse(entry)| entry));
+        }
+        due
+    }
+}

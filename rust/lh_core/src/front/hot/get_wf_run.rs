@@ -1,0 +1,19 @@
+//! `GetWfRun`: a read of one WfRun by its whole id chain (03/E-104).
+
+use bytes::Bytes;
+use lh_machine::{Read, pb};
+use tonic::Status;
+
+use crate::front::{
+    Caller, Front,
+    frames::Framed,
+    hot::{decode, read_tree},
+    ids::required_wf_run_id,
+};
+
+/// Answers the RPC. Errors: `INVALID_ARGUMENT` for missing ids (08/E-4), `NOT_FOUND`.
+pub async fn answer(front: &Front, caller: &Caller, request: Bytes) -> Result<Framed, Status> {
+    let request: pb::WfRunId = decode("GetWfRun", request)?;
+    let id = required_wf_run_id(Some(&request), "id")?.clone();
+    read_tree(front, caller, &id, Read::WfRun(request)).await
+}

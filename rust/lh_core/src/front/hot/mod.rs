@@ -1,0 +1,55 @@
+//! RPCs that are answered in Rust, one file each: bytes in, a command or a read for a shard, bytes out.
+
+pub mod count_task_run;
+pub mod get_node_run;
+pub mod get_server_version;
+pub mod get_task_run;
+pub mod get_task_worker_group;
+pub mod get_variable;
+pub mod get_wf_run;
+pub mod list_node_runs;
+pub mod list_task_runs;
+pub mod list_variables;
+pub mod poll_task;
+pub mod register_task_worker;
+pub mod report_task;
+pub mod run_wf;
+pub mod whoami;
+
+use bytes::Bytes;
+use lh_machine::{Read, pb};
+use prost::Message;
+use tonic::Status;
+
+use crate::front::{Caller, Front, frames::Framed, placement, routes::HotRpc, status};
+
+/// Has the handler of `rpc` answer the serialized request.
+pub async fn answer(front: &Front, rpc: HotRpc, caller: &Caller, request: Bytes) -> Result<Framed, Status> {
+    match rpc {
+        HotRpc::CountTaskRun => count_task_run::answer(front, caller, request).await,
+        HotRpc::GetNodeRun => get_node_run::answer(front, caller, request).await,
+        HotRpc::GetServerVersion => Ok(get_server_version::answer(front)),
+        HotRpc::GetTaskRun => get_task_run::answer(front, caller, request).await,
+        HotRpc::GetTaskWorkerGroup => get_task_worker_group::answer(front, caller, request).await,
+        HotRpc::GetVariable => get_variable::answer(front, caller, request).await,
+        HotRpc::GetWfRun => get_wf_run::answer(front, caller, request).await,
+        HotRpc::ListNodeRuns => list_node_runs::answer(front, caller, request).await,
+        HotRpc::ListTaskRuns => list_task_runs::answer(front, caller, request).await,
+        HotRpc::ListVariables => list_variables::answer(front, caller, request).await,
+        HotRpc::RegisterTaskWorker => register_task_worker::answer(front, caller, request).await,
+        HotRpc::ReportTask => report_task::answer(front, caller, request).await,
+        HotRpc::RunWf => run_wf::answer(front, caller, request).await,
+        HotRpc::Whoami => Ok(whoami::answer(front)),
+    }
+}
+
+/// Decodes a request; what is not a message of the contract is `INVALID_ARGUMENT` (08/E-4).
+fn decode<M: Message + Default>(rpc: &str, request: Bytes) -> Result<M, Status> {
+    M::decode(request).map_err(|error| status::undecodable(rpc, &error))
+}
+
+/// A read of the tree that `id` belongs to.
+async fn read_tree(front: &Front, caller: &Caller, id: &pb::WfRunId, read: Read) -> Result<Framed, Status> {
+    let shard = front.shard_of_tree(&caller.tenant, placement::root_id(id));
+    Ok(Framed::wrap(&front.read(shard, caller, read).await?))
+}

@@ -1,0 +1,54 @@
+//! Every limit of the front with its name and reason; nothing about a connection is left to a library's default.
+
+use std::time::Duration;
+
+/// Streams (calls) at a time per connection: pollers hold one each, callers rarely more than a few dozen.
+pub const MAX_STREAMS_PER_CONNECTION: u32 = 1_000;
+
+/// Decoded size of the headers of one request: tokens can be large (08/X-9 asks for 8 KiB), floods must not be.
+pub const MAX_HEADER_LIST_BYTES: u32 = 16 * 1024;
+
+/// Streams that a client reset before we accepted them: more closes the connection (rapid reset, CVE-2023-44487).
+pub const MAX_PENDING_ACCEPT_RESET_STREAMS: usize = 20;
+
+/// Streams that we reset because of a client's errors: more closes the connection (MadeYouReset, CVE-2025-8671).
+pub const MAX_LOCAL_ERROR_RESET_STREAMS: usize = 1_024;
+
+/// Time from accepting a connection to the HTTP/2 preface: half-open connections must not pile up.
+pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How often the beginning of a preface that came in pieces is looked at again.
+pub const HANDSHAKE_RECHECK: Duration = Duration::from_millis(20);
+
+/// Open connections; further ones wait in the kernel's queue.
+pub const MAX_CONNECTIONS: usize = 10_000;
+
+/// One inbound message (01/SIZ-4, 08/X-1).
+pub const MAX_MESSAGE_BYTES: usize = 4 * 1024 * 1024;
+
+/// How long a unary RPC may take (03/E-002).
+pub const RPC_DEADLINE_S: u64 = 60;
+
+/// Our own HTTP/2 pings, to find dead peers behind silent poll streams. Pings of clients are always tolerated (04/TW-34j).
+pub const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
+
+/// A peer that does not answer our ping for this long is gone.
+pub const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Receive window per stream: a whole small request without a round trip.
+pub const STREAM_WINDOW_BYTES: u32 = 1024 * 1024;
+
+/// Receive window per connection.
+pub const CONNECTION_WINDOW_BYTES: u32 = 4 * 1024 * 1024;
+
+/// What a slow reader may make us hold per stream.
+pub const MAX_SEND_BUFFER_BYTES: usize = 1024 * 1024;
+
+/// Unanswered polls per stream: published clients keep one; each costs memory.
+pub const MAX_WAITING_POLLS_PER_STREAM: usize = 10_000;
+
+/// Requests that wait for a Python lane; more are refused with RetryInfo instead of piling up.
+pub const MAX_WAITING_COLD_CALLS: usize = 1_024;
+
+/// How long an overloaded client should wait before it repeats a call (08/Q-8).
+pub const RETRY_DELAY: Duration = Duration::from_millis(500);

@@ -1,0 +1,143 @@
+//! The front: who asks, what for, and which shard answers. It decides nothing about workflows.
+//!
+//! ```text
+//!   server (connections, limits) ──► pipeline (checks in order) ──► routes (one row per RPC)
+//!                                                                     │ hot/   command or read for a shard
+//!                                                                     │ cold   bytes to a Python lane
+//!                                                                     └ else   UNIMPLEMENTED
+//!   frames, body: gRPC framing      status: the one table of errors      doors: what the front needs from outside
+//! ```
+//!
+//! Absent on purpose: shard, effects, machine state, and Python. A thread of the front never attaches to Python.
+
+pub mod body;
+pub mod cold;
+pub mod doors;
+pub mod frames;
+pub mod hot;
+pub mod ids;
+pub mod limits;
+pub mod pipeline;
+pub mod placement;
+pub mod routes;
+pub mod server;
+pub mod status;
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use lh_machine::{Command, MachineConfig, Read, Reply, internal::command, pb};
+use tokio::sync::oneshot;
+use tonic::Status;
+
+use crate::{
+    front::doors::{Cold, Polls, Tenants},
+    ports::{Clock, Entropy, Failure, ShardHandle, ShardMessage},
+};
+
+/// Who calls, as the checks of the pipeline found out (08 section 1).
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// Tenant of the call (08/T-1).
+    pub tenant: String,
+    /// Id of the resolved Principal (08/P-3).
+    pub principal: String,
+}
+
+/// What the front is built from.
+pub struct Parts {
+    /// The run shards, by number.
+    pub run_shards: Vec<ShardHandle>,
+    /// Time, for generated ids.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness, for generated ids.
+    pub entropy: Arc<dyn Entropy>,
+    /// Where polls wait.
+    pub polls: Arc<dyn Polls>,
+    /// Python's handlers.
+    pub cold: Arc<dyn Cold>,
+    /// Tenants that exist.
+    pub tenants: Arc<Tenants>,
+    /// What workers are told to connect to (04/TW-29).
+    pub advertised: pb::LhHostInfo,
+    /// What GetServerVersion answers (08/H-3).
+    pub version: pb::LittleHorseVersion,
+    /// When the cluster was made, in ms since the epoch: `created_at` of the bootstrap objects (08/T-4).
+    pub bootstrapped_ms: i64,
+}
+
+/// The front of one server: everything that answers RPCs.
+pub struct Front {
+    parts: Parts,
+    stopping: AtomicBool,
+}
+
+impl Front {
+    /// A front over these parts; there is at least one run shard.
+    pub fn new(parts: Parts) -> Self {
+        assert!(!parts.run_shards.is_empty(), "a server has at least one run shard");
+        Self { parts, stopping: AtomicBool::new(false) }
+    }
+
+    /// From now on every new RPC is refused (08/F-1) and open poll streams are cut (04/TW-34i).
+    pub fn refuse(&self) {
+        self.stopping.store(true, Ordering::Release);
+        self.parts.polls.cut_all(status::SHUTTING_DOWN);
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Acquire)
+    }
+
+    /// The shard of the tree with this root id.
+    fn shard_of_tree(&self, tenant: &str, root_id: &str) -> &ShardHandle {
+        &self.parts.run_shards[placement::shard_of(tenant, root_id, self.parts.run_shards.len())]
+    }
+
+    /// The shard that keeps the worker group of a TaskDef.
+    fn home_of_task_def(&self, tenant: &str, name: &str) -> &ShardHandle {
+        &self.parts.run_shards[placement::home_of_task_def(tenant, name, self.parts.run_shards.len())]
+    }
+
+    /// Has a command committed and applied; the machine's refusal becomes its gRPC status.
+    async fn propose(&self, shard: &ShardHandle, caller: &Caller, kind: command::Kind) -> Result<Reply, Status> {
+        debug_assert_ne!(shard.shard, MachineConfig::META_SHARD, "the front does not write metadata");
+        let (answer, answered) = oneshot::channel();
+        let command = Box::new(Command { tenant: caller.tenant.clone(), kind: Some(kind) });
+        send(shard, ShardMessage::Propose { command, answer: Some(answer) })?;
+        received(answered.await)
+    }
+
+    /// Has run data read behind a read barrier; returns the serialized response message.
+    async fn read(&self, shard: &ShardHandle, caller: &Caller, read: Read) -> Result<Vec<u8>, Status> {
+        let (answer, answered) = oneshot::channel();
+        send(shard, ShardMessage::Read { tenant: caller.tenant.clone(), read, answer })?;
+        received(answered.await)
+    }
+}
+
+fn send(shard: &ShardHandle, message: ShardMessage) -> Result<(), Status> {
+    shard.inbox.send(message).map_err(|_| status::from_failure(&stopped()))
+}
+
+/// A dropped answer means that the shard stopped with the request in its inbox.
+fn received<T>(answer: Result<Result<T, Failure>, oneshot::error::RecvError>) -> Result<T, Status> {
+    answer.unwrap_or_else(|_| Err(stopped())).map_err(|failure| status::from_failure(&failure))
+}
+
+fn stopped() -> Failure {
+    Failure::Unavailable("the shard has stopped".to_owned())
+}
+
+/// Bounds the execution of a unary RPC (03/E-002, 08/X-3).
+async fn within_deadline<T>(work: impl Future<Output = Result<T, Status>>) -> Result<T, Status> {
+    match tokio::time::timeout(Duration::from_secs(limits::RPC_DEADLINE_S), work).await {
+        Ok(result) => result,
+        Err(_) => Err(status::deadline_exceeded()),
+    }
+}

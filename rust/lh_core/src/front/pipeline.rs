@@ -1,0 +1,164 @@
+//! The checks of a request in their order (08 section 1), and the way from a path to a handler.
+
+use std::{convert::Infallible, sync::Arc};
+
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use hyper::body::Incoming;
+use tonic::Status;
+use tonic_health::pb::health_server::HealthServer;
+use tonic_health::server::HealthService;
+use tower::Service;
+
+use crate::front::{
+    Caller, Front,
+    body::ResponseBody,
+    cold,
+    doors::Tenants,
+    frames::{FrameReader, Framed},
+    hot,
+    routes::{self, Handler, Route},
+    status, within_deadline,
+};
+
+/// Path prefix of the standard health service, which is served beside the contract (08/H-2).
+const HEALTH_PATH: &str = "/grpc.health.v1.Health/";
+
+/// The metadata key of the tenant, as gRPC writes it on the wire (08/T-1).
+const TENANT_HEADER: &str = "tenantid";
+
+/// The one service: every call of every connection goes through here.
+#[derive(Clone)]
+pub struct Pipeline {
+    front: Arc<Front>,
+    health: HealthServer<HealthService>,
+}
+
+impl Pipeline {
+    /// The pipeline of a front and its health service.
+    pub fn new(front: Arc<Front>, health: HealthServer<HealthService>) -> Self {
+        Self { front, health }
+    }
+
+    /// Answers one call; never fails, because errors are answers.
+    pub async fn serve(self, request: Request<Incoming>) -> Result<Response<ResponseBody>, Infallible> {
+        if let Some(refusal) = not_grpc(&request) {
+            return Ok(refusal);
+        }
+        if let Some(name) = request.uri().path().strip_prefix(routes::SERVICE_PATH)
+            && let Some(route) = routes::find(name)
+        {
+            return Ok(self.front.answer(route, request).await.unwrap_or_else(Status::into_http));
+        }
+        if request.uri().path().starts_with(HEALTH_PATH) {
+            return self.health(request).await;
+        }
+        Ok(status::unknown_method(request.uri().path()).into_http())
+    }
+
+    async fn health(mut self, request: Request<Incoming>) -> Result<Response<ResponseBody>, Infallible> {
+        let response = self.health.call(request.map(tonic::body::Body::new)).await?;
+        Ok(response.map(ResponseBody::Health))
+    }
+}
+
+impl Front {
+    /// Steps 1 to 9 of 08 section 1; authentication, ACLs and quotas come with the security work.
+    async fn answer(
+        self: Arc<Self>,
+        route: &'static Route,
+        request: Request<Incoming>,
+    ) -> Result<Response<ResponseBody>, Status> {
+        if self.is_stopping() {
+            return Err(status::shutting_down());
+        }
+        let tenant = tenant(request.headers(), &self.parts.tenants)?;
+        let caller = Caller { tenant, principal: hot::whoami::ANONYMOUS.to_owned() };
+        let reader = FrameReader::new(request.into_body());
+        let framed = match route.handler {
+            Handler::Poll => return Ok(response(hot::poll_task::open(&self.parts.polls, &caller, reader))),
+            Handler::Unimplemented => return Err(status::not_built(route.name)),
+            Handler::Cold => within_deadline(cold::answer(&self, route.name, caller, reader)).await?,
+            Handler::Hot(rpc) => within_deadline(self.hot(rpc, caller, reader)).await?,
+        };
+        Ok(response(ResponseBody::Message(framed)))
+    }
+
+    async fn hot(&self, rpc: routes::HotRpc, caller: Caller, reader: FrameReader<Incoming>) -> Result<Framed, Status> {
+        hot::answer(self, rpc, &caller, reader.only_message().await?).await
+    }
+}
+
+/// Response headers of a call that reached its handler.
+fn response(body: ResponseBody) -> Response<ResponseBody> {
+    let mut response = Response::new(body);
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+    response
+}
+
+/// The plain HTTP answer to something that is not gRPC.
+fn not_grpc<B>(request: &Request<B>) -> Option<Response<ResponseBody>> {
+    let is_grpc = request
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"));
+    let code = if request.method() != Method::POST {
+        StatusCode::METHOD_NOT_ALLOWED
+    } else if !is_grpc {
+        StatusCode::UNSUPPORTED_MEDIA_TYPE
+    } else {
+        return None;
+    };
+    let mut response = Response::new(ResponseBody::Empty);
+    *response.status_mut() = code;
+    Some(response)
+}
+
+/// The tenant of a call (08/T-1 to T-3): the last value counts, no header means `default`.
+fn tenant(headers: &HeaderMap, tenants: &Tenants) -> Result<String, Status> {
+    let Some(value) = headers.get_all(TENANT_HEADER).iter().next_back() else {
+        return Ok(Tenants::DEFAULT.to_owned());
+    };
+    let name = value.to_str().map_err(|_| status::tenant_not_allowed())?.trim();
+    if tenants.knows(name) { Ok(name.to_owned()) } else { Err(status::tenant_not_allowed()) }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn headers(values: &[&'static str]) -> HeaderMap {
+        values
+            .iter()
+            .map(|value| (http::HeaderName::from_static("tenantid"), HeaderValue::from_static(value)))
+            .collect()
+    }
+
+    /// 08/T-1, T-2: no header, one, the same twice, surrounding blanks.
+    #[test]
+    fn tenant_of_a_call() {
+        let tenants = Tenants::default();
+        tenants.replace(["acme".to_owned()].into());
+        for (values, expected) in [
+            (&[][..], "default"),
+            (&["default"], "default"),
+            (&["acme"], "acme"),
+            (&["acme", "acme"], "acme"),
+            (&["other", "acme"], "acme"),
+            (&[" acme "], "acme"),
+        ] {
+            assert_eq!(tenant(&headers(values), &tenants).unwrap(), expected, "{values:?}");
+        }
+    }
+
+    /// 08/T-3: unknown and empty names.
+    #[test]
+    fn unknown_tenants_are_denied() {
+        let tenants = Tenants::default();
+        for values in [&["acme"][..], &[""], &[" "], &["default", "acme"], &["Default"]] {
+            let refused = tenant(&headers(values), &tenants).unwrap_err();
+            assert_eq!(refused.code(), tonic::Code::PermissionDenied, "{values:?}");
+            assert_eq!(refused.message(), "Tenant not allowed");
+        }
+    }
+}
