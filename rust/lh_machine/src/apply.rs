@@ -1,10 +1,48 @@
 //! The only door: no await, no clock, no I/O. Same state, stamp and command: same effects.
 
-use crate::{Command, Effects, Stamp, State};
+use crate::{
+    Command, Effects, Rejected, Reply, Stamp, State,
+    command::{
+        claim_task, definitions_arrived, meta_write, register_task_worker, report_task, run_wf, timer_due, unclaim_task,
+    },
+    internal::command::Kind,
+};
 
 /// Applies one command of a batch. A rejected command leaves the state untouched and fills only `reply`.
 ///
 /// Everything that [`crate::needs`] named must have been inserted before.
-pub fn apply(_state: &mut State, _stamp: &Stamp, _command: &Command) -> Effects {
-    todo!()
+pub fn apply(state: &mut State, stamp: &Stamp, command: &Command) -> Effects {
+    let mut effects = Effects::default();
+    state.note_time(stamp);
+    let tenant = &command.tenant;
+    let outcome = match &command.kind {
+        Some(Kind::RunWf(command)) => run_wf::apply(state, stamp, tenant, command, &mut effects),
+        Some(Kind::ReportTask(report)) => report_task::apply(state, stamp, tenant, report, &mut effects),
+        Some(Kind::ClaimTask(command)) => {
+            claim_task::apply(state, stamp, tenant, command, &mut effects);
+            Ok(Reply::Empty)
+        }
+        Some(Kind::UnclaimTask(command)) => {
+            unclaim_task::apply(state, stamp, tenant, command, &mut effects);
+            Ok(Reply::Empty)
+        }
+        Some(Kind::TimerDue(command)) => {
+            timer_due::apply(state, stamp, tenant, command, &mut effects);
+            Ok(Reply::Empty)
+        }
+        Some(Kind::MetaWrite(command)) => meta_write::apply(state, tenant, command, &mut effects),
+        Some(Kind::DefinitionsArrived(command)) => definitions_arrived::apply(state, command),
+        Some(Kind::OutboxAcknowledged(command)) => {
+            meta_write::acknowledged(state, command);
+            Ok(Reply::Empty)
+        }
+        Some(Kind::RegisterTaskWorker(command)) => register_task_worker::apply(state, stamp, tenant, command),
+        None => Err(Rejected::invalid("The command is empty.")),
+    };
+    debug_assert!(
+        outcome.is_ok() || (effects.timers.is_empty() && effects.tasks.is_empty() && effects.outbox.is_empty()),
+        "a rejected command has no effects"
+    );
+    effects.reply = Some(outcome);
+    effects
 }

@@ -1,1 +1,135 @@
-//! (skeleton)
+//! Index entries of a run, derived from its records by one function: what searches scan (spec 07, S-5..S-10).
+
+use std::collections::BTreeMap;
+
+use prost::Message;
+
+use crate::{
+    internal,
+    key::{self, IndexKind},
+    pb::{self, variable_value::Value},
+    run::{Run, milliseconds, record},
+};
+
+/// All index entries of the run and of the NodeRuns that it keeps.
+pub fn of_run(run: &Run) -> BTreeMap<Vec<u8>, Vec<u8>> {
+    let mut entries = BTreeMap::new();
+    let id = run.id();
+    let shown = key::path(&id).join("_");
+    let start_ms = run.wf_run.start_time.as_ref().map(milliseconds).unwrap_or_default();
+    let spec_id = run.wf_run.wf_spec_id.clone().unwrap_or_default();
+    let value = entry(&id, start_ms, Some(&spec_id));
+    let status = (run.wf_run.status).to_string();
+    let components = [spec_id.name.as_str(), status.as_str()];
+    entries.insert(key::index(&run.tenant, IndexKind::WfRun, &components, start_ms, &shown), value.clone());
+    if let Some(parent) = &id.parent_wf_run_id {
+        let parent = key::path(parent).join("_");
+        entries.insert(key::index(&run.tenant, IndexKind::Child, &[&parent], start_ms, &shown), value);
+    }
+    for record in run.nodes.values() {
+        entries.extend(of_node(run, record));
+    }
+    for variable in run.variables.values() {
+        of_variable(run, variable, &mut entries);
+    }
+    entries
+}
+
+/// Index entries of one NodeRun with its TaskRun.
+pub fn of_node(run: &Run, record: &internal::NodeRecord) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let Some(task_run) = &record.task_run else { return Vec::new() };
+    let (Some(id), Some(task_def)) = (&task_run.id, &task_run.task_def_id) else { return Vec::new() };
+    let scheduled_ms = task_run.scheduled_at.as_ref().map(milliseconds).unwrap_or_default();
+    let status = task_run.status.to_string();
+    let shown = format!("{}/{}", key::path(&run.id()).join("_"), id.task_guid);
+    let components = [task_def.name.as_str(), status.as_str()];
+    let key = key::index(&run.tenant, IndexKind::TaskRun, &components, scheduled_ms, &shown);
+    vec![(key, entry(id, scheduled_ms, None))]
+}
+
+fn entry(id: &impl Message, time_ms: i64, spec: Option<&pb::WfSpecId>) -> Vec<u8> {
+    record::with_format(&internal::IndexEntry {
+        id: id.encode_to_vec(),
+        time_ms,
+        major_version: spec.map_or(0, |spec| spec.major_version),
+        revision: spec.map_or(0, |spec| spec.revision),
+    })
+}
+
+/// Entries of a searchable variable or of its declared JSON paths (07/V-5).
+fn of_variable(run: &Run, variable: &pb::Variable, entries: &mut BTreeMap<Vec<u8>, Vec<u8>>) {
+    let Some(id) = &variable.id else { return };
+    let Some(definition) = run.spec.indexed_variables.get(&id.name) else { return };
+    let Some(value) = variable.value.as_ref().and_then(|value| value.value.as_ref()) else { return };
+    let spec_id = variable.wf_spec_id.clone().unwrap_or_default();
+    let created_ms = variable.created_at.as_ref().map(milliseconds).unwrap_or_default();
+    let shown = format!("{}/{}/{}", key::path(&run.id()).join("_"), id.thread_run_number, id.name);
+    let stored = entry(id, created_ms, Some(&spec_id));
+    let mut add = |name: &str, text: String| {
+        let components = [spec_id.name.as_str(), name, text.as_str()];
+        entries.insert(key::index(&run.tenant, IndexKind::Variable, &components, created_ms, &shown), stored.clone());
+    };
+    match value {
+        Value::JsonObj(text) | Value::JsonArr(text) => {
+            let Ok(json) = serde_json::from_str::<serde_json::Value>(text) else { return };
+            if let serde_json::Value::Array(items) = &json
+                && definition.searchable
+            {
+                items.iter().filter_map(json_text).for_each(|text| add(&id.name, text));
+            }
+            for index in &definition.json_indexes {
+                let path = index.field_path.strip_prefix('$').unwrap_or(&index.field_path);
+                let keys: Vec<&str> = path.split('.').filter(|key| !key.is_empty()).collect();
+                let name = format!("{}_{}", id.name, index.field_path);
+                leaves(&json, &keys, &mut |leaf| {
+                    if let Some(text) = json_text(leaf) {
+                        add(&name, text);
+                    }
+                });
+            }
+        }
+        _ if definition.searchable => {
+            if let Some(text) = scalar_text(value) {
+                add(&id.name, text);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Text form under which a scalar is found: the name of its case and its text (07/V-7); `None` = not indexed.
+pub fn scalar_text(value: &Value) -> Option<String> {
+    match value {
+        Value::Str(text) => Some(format!("str:{text}")),
+        Value::Bool(flag) => Some(format!("bool:{flag}")),
+        Value::Int(number) => Some(format!("int:{number}")),
+        Value::Double(number) => Some(format!("double:{number:?}")),
+        _ => None,
+    }
+}
+
+fn json_text(json: &serde_json::Value) -> Option<String> {
+    match json {
+        serde_json::Value::String(text) => scalar_text(&Value::Str(text.clone())),
+        serde_json::Value::Bool(flag) => scalar_text(&Value::Bool(*flag)),
+        serde_json::Value::Number(number) => match number.as_i64() {
+            Some(integer) => scalar_text(&Value::Int(integer)),
+            None => number.as_f64().and_then(|double| scalar_text(&Value::Double(double))),
+        },
+        _ => None,
+    }
+}
+
+/// Visits what lies under a path of keys; list levels add nothing to the path and every element contributes.
+fn leaves(json: &serde_json::Value, keys: &[&str], visit: &mut impl FnMut(&serde_json::Value)) {
+    match (json, keys.split_first()) {
+        (serde_json::Value::Array(items), _) => items.iter().for_each(|item| leaves(item, keys, visit)),
+        (serde_json::Value::Object(members), Some((key, rest))) => {
+            if let Some(member) = members.get(*key) {
+                leaves(member, rest, visit);
+            }
+        }
+        (leaf, None) => visit(leaf),
+        _ => {}
+    }
+}

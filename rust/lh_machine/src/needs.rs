@@ -1,11 +1,49 @@
 //! Which run records must be in memory before a command is applied.
 
-use crate::{Command, State};
+use crate::{Command, State, internal::command::Kind, key, pb};
 
-/// Keys of run records that `command` touches and that the state does not have: the shard fetches them (from the set
+/// Keys of run records that `command` touches and that the state does not know: the shard fetches them (from the set
 /// being flushed, else from the store) and calls [`State::insert`].
 ///
 /// `claims_before` is the number of claims of the same queue that precede this command in its batch.
-pub fn needs(_state: &State, _command: &Command, _claims_before: usize) -> Vec<Vec<u8>> {
-    todo!()
+pub fn needs(state: &State, command: &Command, claims_before: usize) -> Vec<Vec<u8>> {
+    let tenant = &command.tenant;
+    let mut keys = Vec::new();
+    match &command.kind {
+        Some(Kind::RunWf(run_wf)) => {
+            let Some(request) = &run_wf.request else { return keys };
+            let parent = request.parent_wf_run_id.as_ref();
+            if !run_wf.id_is_generated {
+                let id = pb::WfRunId {
+                    id: request.id.clone().unwrap_or_default(),
+                    parent_wf_run_id: parent.cloned().map(Box::new),
+                };
+                keys.push(key::run(tenant, &id));
+            }
+            keys.extend(parent.map(|parent| key::run(tenant, parent)));
+        }
+        Some(Kind::ReportTask(report)) => {
+            let id = report.task_run_id.as_ref().and_then(|id| id.wf_run_id.as_ref());
+            keys.extend(id.map(|id| key::run(tenant, id)));
+        }
+        Some(Kind::UnclaimTask(unclaim)) => {
+            let id = unclaim.task_run_id.as_ref().and_then(|id| id.wf_run_id.as_ref());
+            keys.extend(id.map(|id| key::run(tenant, id)));
+        }
+        Some(Kind::TimerDue(timer)) => keys.extend(timer.wf_run_id.as_ref().map(|id| key::run(tenant, id))),
+        Some(Kind::ClaimTask(claim)) => {
+            let entry = state.queues.nth(tenant, &claim.task_def_name, claims_before);
+            let id = entry.and_then(|entry| entry.wf_run_id.as_ref());
+            keys.extend(id.map(|id| key::run(tenant, id)));
+        }
+        Some(
+            Kind::MetaWrite(_)
+            | Kind::DefinitionsArrived(_)
+            | Kind::OutboxAcknowledged(_)
+            | Kind::RegisterTaskWorker(_),
+        )
+        | None => {}
+    }
+    keys.retain(|key| !state.knows_run(key));
+    keys
 }

@@ -20,6 +20,8 @@ pub enum Code {
     Aborted = 10,
     /// Not built.
     Unimplemented = 12,
+    /// Our bug or a damaged store.
+    Internal = 13,
 }
 
 /// Why a command was refused; the state is untouched.

@@ -1,1 +1,223 @@
-//! (skeleton)
+//! A WfSpec prepared for execution: what would otherwise be searched for on every step.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::pb;
+
+/// A WfSpec version together with what is derived from it.
+#[derive(Debug)]
+pub struct Spec {
+    /// Which definition this is; visible version numbers can be reused (02/D-2), this number cannot.
+    pub uid: u64,
+    /// The public form.
+    pub wf_spec: pb::WfSpec,
+    /// Its id.
+    pub id: pb::WfSpecId,
+    /// Derived facts by ThreadSpec name.
+    pub threads: BTreeMap<String, ThreadFacts>,
+    /// Declared type of each variable, by name (names are unique over a WfSpec except `INPUT`).
+    pub variable_types: BTreeMap<String, pb::TypeDefinition>,
+    /// Names of variables that have index entries, with their definitions.
+    pub indexed_variables: BTreeMap<String, pb::ThreadVarDef>,
+    /// What this WfSpec uses that is not built yet; `None` = everything it uses runs.
+    pub not_built: Option<String>,
+}
+
+/// What is derived from one ThreadSpec.
+#[derive(Debug, Default)]
+pub struct ThreadFacts {
+    /// Name of the ENTRYPOINT node.
+    pub entrypoint: String,
+    /// Nodes whose output some assignment of the thread refers to: the only outputs worth keeping.
+    pub referenced_outputs: BTreeSet<String>,
+    /// For each node, the TaskDefs of the TASK nodes that can come next without waiting in between.
+    pub feeds: BTreeMap<String, Vec<String>>,
+}
+
+impl Spec {
+    /// Prepares a stored WfSpec.
+    pub fn new(uid: u64, wf_spec: pb::WfSpec) -> Self {
+        let id = wf_spec.id.clone().unwrap_or_default();
+        let threads = wf_spec.thread_specs.iter().map(|(name, spec)| (name.clone(), thread_facts(spec))).collect();
+        let mut variable_types = BTreeMap::new();
+        let mut indexed_variables = BTreeMap::new();
+        for definition in wf_spec.thread_specs.values().flat_map(|spec| &spec.variable_defs) {
+            if let Some(variable) = &definition.var_def {
+                variable_types.insert(variable.name.clone(), crate::value::types::var_def_type(variable));
+                if definition.searchable || !definition.json_indexes.is_empty() {
+                    indexed_variables.insert(variable.name.clone(), definition.clone());
+                }
+            }
+        }
+        let not_built = not_built(&wf_spec);
+        Self { uid, wf_spec, id, threads, variable_types, indexed_variables, not_built }
+    }
+
+    /// The ThreadSpec of this name.
+    pub fn thread(&self, name: &str) -> Option<&pb::ThreadSpec> {
+        self.wf_spec.thread_specs.get(name)
+    }
+
+    /// The node of this name in a thread.
+    pub fn node(&self, thread: &str, node: &str) -> Option<&pb::Node> {
+        self.thread(thread)?.nodes.get(node)
+    }
+
+    /// TaskDefs that could become ready once `node` of `thread` is finished.
+    pub fn feeds(&self, thread: &str, node: &str) -> &[String] {
+        self.threads.get(thread).and_then(|facts| facts.feeds.get(node)).map_or(&[], Vec::as_slice)
+    }
+}
+
+fn thread_facts(spec: &pb::ThreadSpec) -> ThreadFacts {
+    let mut facts = ThreadFacts::default();
+    for (name, node) in &spec.nodes {
+        if matches!(node.node, Some(pb::node::Node::Entrypoint(_))) {
+            facts.entrypoint.clone_from(name);
+        }
+        collect_node_references(node, &mut facts.referenced_outputs);
+        facts.feeds.insert(name.clone(), next_task_defs(spec, node));
+    }
+    facts
+}
+
+/// TaskDefs of the TASK nodes reachable from `from` over nodes that never wait.
+fn next_task_defs(spec: &pb::ThreadSpec, from: &pb::Node) -> Vec<String> {
+    let mut found = BTreeSet::new();
+    let mut seen = BTreeSet::new();
+    let mut open: Vec<&str> = from.outgoing_edges.iter().map(|edge| edge.sink_node_name.as_str()).collect();
+    while let Some(name) = open.pop() {
+        if !seen.insert(name) {
+            continue;
+        }
+        let Some(node) = spec.nodes.get(name) else { continue };
+        match &node.node {
+            Some(pb::node::Node::Task(task)) => {
+                if let Some(pb::task_node::TaskToExecute::TaskDefId(id)) = &task.task_to_execute {
+                    found.insert(id.name.clone());
+                }
+            }
+            Some(pb::node::Node::Nop(_)) => {
+                open.extend(node.outgoing_edges.iter().map(|edge| edge.sink_node_name.as_str()));
+            }
+            _ => {}
+        }
+    }
+    found.into_iter().collect()
+}
+
+fn collect_node_references(node: &pb::Node, found: &mut BTreeSet<String>) {
+    use pb::node::Node;
+    for edge in &node.outgoing_edges {
+        match &edge.edge_condition {
+            Some(pb::edge::EdgeCondition::Condition(condition)) => collect(condition, found),
+            Some(pb::edge::EdgeCondition::LegacyCondition(legacy)) => {
+                legacy.left.iter().chain(&legacy.right).for_each(|assignment| collect(assignment, found));
+            }
+            None => {}
+        }
+        for mutation in &edge.variable_mutations {
+            if let Some(pb::variable_mutation::RhsValue::RhsAssignment(assignment)) = &mutation.rhs_value {
+                collect(assignment, found);
+            }
+            collect_path(mutation.lhs_lh_path.as_ref(), found);
+        }
+    }
+    let assignments: Vec<&pb::VariableAssignment> = match &node.node {
+        Some(Node::Task(task)) => {
+            let dynamic = match &task.task_to_execute {
+                Some(pb::task_node::TaskToExecute::DynamicTask(assignment)) => Some(assignment),
+                _ => None,
+            };
+            task.variables.iter().chain(dynamic).collect()
+        }
+        Some(Node::Sleep(sleep)) => match &sleep.sleep_length {
+            Some(pb::sleep_node::SleepLength::RawSeconds(assignment))
+            | Some(pb::sleep_node::SleepLength::Timestamp(assignment))
+            | Some(pb::sleep_node::SleepLength::IsoDate(assignment)) => vec![assignment],
+            None => vec![],
+        },
+        Some(Node::Exit(exit)) => match &exit.result {
+            Some(pb::exit_node::Result::ReturnContent(assignment)) => vec![assignment],
+            Some(pb::exit_node::Result::FailureDef(failure)) => failure.content.iter().collect(),
+            None => vec![],
+        },
+        _ => vec![],
+    };
+    assignments.into_iter().for_each(|assignment| collect(assignment, found));
+}
+
+fn collect_path(path: Option<&pb::LhPath>, found: &mut BTreeSet<String>) {
+    for selector in path.iter().flat_map(|path| &path.path) {
+        if let Some(pb::lh_path::selector::SelectorType::Dynamic(assignment)) = &selector.selector_type {
+            collect(assignment, found);
+        }
+    }
+}
+
+/// Notes every node whose output the assignment refers to, at any depth. Depth is bounded by the checks at registration.
+fn collect(assignment: &pb::VariableAssignment, found: &mut BTreeSet<String>) {
+    use pb::variable_assignment::{Path, Source};
+    if let Some(Path::LhPath(path)) = &assignment.path {
+        collect_path(Some(path), found);
+    }
+    match &assignment.source {
+        Some(Source::NodeOutput(reference)) => {
+            found.insert(reference.node_name.clone());
+        }
+        Some(Source::FormatString(format)) => {
+            format.format.iter().map(|format| &**format).chain(&format.args).for_each(|part| collect(part, found));
+        }
+        Some(Source::Expression(expression)) => {
+            expression.lhs.iter().chain(&expression.rhs).for_each(|side| collect(side, found));
+        }
+        Some(Source::SizeOf(size_of)) => size_of.operand.iter().for_each(|operand| collect(operand, found)),
+        Some(Source::StructBuilder(builder)) => {
+            builder.value.iter().for_each(|inline| collect_builder(inline, found));
+        }
+        Some(Source::MapBuilder(builder)) => {
+            for entry in &builder.entries {
+                entry.key.iter().chain(&entry.value).for_each(|part| collect(part, found));
+            }
+        }
+        Some(Source::VariableName(_) | Source::LiteralValue(_)) | None => {}
+    }
+}
+
+fn collect_builder(builder: &pb::InlineStructBuilder, found: &mut BTreeSet<String>) {
+    use pb::inline_struct_field_value::StructValue;
+    for field in builder.fields.values() {
+        match &field.struct_value {
+            Some(StructValue::SimpleValue(assignment)) => collect(assignment, found),
+            Some(StructValue::SubStructure(sub)) => collect_builder(sub, found),
+            None => {}
+        }
+    }
+}
+
+/// Names the first thing in the WfSpec that this server cannot run yet.
+fn not_built(wf_spec: &pb::WfSpec) -> Option<String> {
+    use pb::node::Node;
+    for (thread_name, thread) in &wf_spec.thread_specs {
+        if !thread.interrupt_defs.is_empty() {
+            return Some(format!("interrupts (ThreadSpec {thread_name})"));
+        }
+        let inherited = pb::WfRunVariableAccessLevel::InheritedVar as i32;
+        if thread.variable_defs.iter().any(|variable| variable.access_level == inherited) {
+            return Some(format!("inherited variables (ThreadSpec {thread_name})"));
+        }
+        for (node_name, node) in &thread.nodes {
+            if !node.failure_handlers.is_empty() {
+                return Some(format!("failure handlers (Node {node_name})"));
+            }
+            let built = matches!(
+                node.node,
+                Some(Node::Entrypoint(_) | Node::Task(_) | Node::Nop(_) | Node::Sleep(_) | Node::Exit(_))
+            );
+            if !built {
+                return Some(format!("the kind of Node {node_name}"));
+            }
+        }
+    }
+    None
+}

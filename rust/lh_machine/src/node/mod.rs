@@ -1,1 +1,78 @@
-//! (skeleton)
+//! Node kinds: what happens on arrival, and when a node is finished. One file per kind, one arm each here.
+
+mod exit;
+mod instant;
+pub mod sleep;
+pub mod task;
+
+use crate::{pb, run::Run, state::Context};
+
+/// What a step learns from the current node.
+#[derive(Debug)]
+pub enum Progress {
+    /// Not finished.
+    Waiting,
+    /// Failed; the failure belongs to the NodeRun.
+    Failed(pb::Failure),
+    /// Finished.
+    Finished {
+        /// What other nodes can refer to; of an EXIT, the output of its thread.
+        output: Option<pb::VariableValue>,
+        /// When, in milliseconds since the epoch.
+        end_ms: i64,
+    },
+}
+
+impl Progress {
+    /// Finished now, without output.
+    fn done(context: &Context<'_>) -> Self {
+        Self::Finished { output: None, end_ms: context.now_ms }
+    }
+}
+
+/// The arrival action of the node that the new NodeRun at `place` stands for (03 section 5). On failure the NodeRun
+/// keeps what was set so far and gets the failure.
+pub fn arrive(run: &mut Run, place: (i32, i32), context: &mut Context<'_>) -> Result<(), pb::Failure> {
+    use pb::{node::Node, node_run::NodeType};
+    let spec = run.spec.clone();
+    let Some(node_run) = run.nodes.get_mut(&place).and_then(|record| record.node_run.as_mut()) else {
+        return Ok(());
+    };
+    let node = spec.node(&node_run.thread_spec_name, &node_run.node_name).and_then(|node| node.node.as_ref());
+    match node {
+        // NOP is reported as `entrypoint` (03 section 5).
+        Some(Node::Entrypoint(_) | Node::Nop(_)) => {
+            node_run.node_type = Some(NodeType::Entrypoint(pb::EntrypointRun {}));
+            Ok(())
+        }
+        Some(Node::Exit(_)) => {
+            node_run.node_type = Some(NodeType::Exit(pb::ExitRun {}));
+            Ok(())
+        }
+        Some(Node::Task(task)) => {
+            node_run.node_type = Some(NodeType::Task(pb::TaskNodeRun::default()));
+            task::arrive(run, place, task, context)
+        }
+        Some(Node::Sleep(sleep)) => {
+            node_run.node_type = Some(NodeType::Sleep(pb::SleepNodeRun::default()));
+            sleep::arrive(run, place, sleep, context)
+        }
+        // RunWf refuses WfSpecs with other kinds, so this is a NodeRun whose node vanished from the definition.
+        _ => Err(crate::run::failure::technical("INTERNAL_ERROR", "This kind of node is not built.")),
+    }
+}
+
+/// Whether the current node of a thread is finished (03/E-302).
+pub fn progress(run: &mut Run, place: (i32, i32), context: &mut Context<'_>) -> Progress {
+    use pb::node_run::NodeType;
+    let Some(node_run) = run.nodes.get(&place).and_then(|record| record.node_run.as_ref()) else {
+        return Progress::Waiting;
+    };
+    match &node_run.node_type {
+        Some(NodeType::Entrypoint(_)) => Progress::done(context),
+        Some(NodeType::Exit(_)) => exit::progress(run, place, context),
+        Some(NodeType::Task(_)) => task::progress(run, place, context),
+        Some(NodeType::Sleep(_)) => sleep::progress(run, place, context),
+        _ => Progress::Waiting,
+    }
+}

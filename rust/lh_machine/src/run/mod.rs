@@ -1,1 +1,117 @@
-//! (skeleton)
+//! A WfRun in memory, and how it advances: passes and steps over its ThreadRuns (spec 03 section 4).
+//!
+//! `record` = to and from the store · `scope` = what assignments see · `advance` = passes and steps ·
+//! `edge` = from one node to the next · `failure` = a NodeRun fails · `deadline` = moments at which to look again.
+
+pub mod advance;
+pub mod deadline;
+pub mod edge;
+pub mod failure;
+pub mod record;
+pub mod scope;
+pub mod start;
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use crate::{internal, pb, spec::Spec};
+
+/// One WfRun with everything of it that is not in records of its own.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// Key of its record.
+    pub key: Vec<u8>,
+    /// Tenant that owns it.
+    pub tenant: Arc<str>,
+    /// The definition it is bound to.
+    pub spec: Arc<Spec>,
+    /// The public record.
+    pub wf_run: pb::WfRun,
+    /// NodeRuns with their TaskRuns, by (thread, position); closed ones may have been spilled to records of their own.
+    pub nodes: BTreeMap<(i32, i32), internal::NodeRecord>,
+    /// Variables by (thread, name).
+    pub variables: BTreeMap<(i32, String), pb::Variable>,
+    /// What evaluation needs of each ThreadRun.
+    pub threads: BTreeMap<i32, internal::ThreadState>,
+    /// Moments at which the run must be looked at again; few, unordered.
+    pub deadlines: Vec<internal::Deadline>,
+    /// The wake-up that is armed for this run; 0 = none.
+    pub armed_ms: i64,
+    /// Suffix that makes task guids unique over all WfRuns (04/TW-76).
+    pub guid_suffix: String,
+    /// Where the run stands towards the store.
+    pub stored: Stored,
+}
+
+/// What the store holds of a run, and since when it has not been used.
+#[derive(Clone, Debug, Default)]
+pub struct Stored {
+    /// Index keys of this run's record that are in the store (as of the last flush set taken).
+    pub index: Vec<Vec<u8>>,
+    /// Changed since the last flush set was taken.
+    pub dirty: bool,
+    /// Number of the flush set that last held this run.
+    pub flush: u64,
+    /// The wake-up entry of `armed_ms` is in the store (as of the last flush set taken).
+    pub armed: bool,
+    /// Counter value of the last use, for eviction.
+    pub used: u64,
+    /// Rough size in memory.
+    pub bytes: usize,
+}
+
+impl Run {
+    /// The run's id.
+    pub fn id(&self) -> pb::WfRunId {
+        self.wf_run.id.clone().unwrap_or_default()
+    }
+
+    /// True if nothing but a rescue can move it again (03/E-220).
+    pub fn is_terminal(&self) -> bool {
+        is_terminal(self.wf_run.status())
+    }
+
+    /// Index of an active ThreadRun in `thread_runs`; index and number differ once something was archived (03/E-201).
+    pub fn thread_index(&self, number: i32) -> Option<usize> {
+        self.wf_run.thread_runs.iter().position(|thread| thread.number == number)
+    }
+
+    /// The NodeRun that a ThreadRun stands on.
+    pub fn current_node(&self, thread: &pb::ThreadRun) -> Option<&internal::NodeRecord> {
+        self.nodes.get(&(thread.number, thread.current_node_position))
+    }
+}
+
+/// COMPLETED, ERROR and EXCEPTION.
+pub fn is_terminal(status: pb::LhStatus) -> bool {
+    matches!(status, pb::LhStatus::Completed | pb::LhStatus::Error | pb::LhStatus::Exception)
+}
+
+/// Milliseconds since the epoch as the contract's timestamp.
+pub fn timestamp(ms: i64) -> prost_types::Timestamp {
+    prost_types::Timestamp { seconds: ms.div_euclid(1000), nanos: (ms.rem_euclid(1000) * 1_000_000) as i32 }
+}
+
+/// The contract's timestamp in milliseconds since the epoch; saturates.
+pub fn milliseconds(timestamp: &prost_types::Timestamp) -> i64 {
+    timestamp.seconds.saturating_mul(1000).saturating_add(i64::from(timestamp.nanos) / 1_000_000)
+}
+
+/// Suffix of task guids: a 64-bit FNV-1a digest of the run's ids, so that a guid alone names one TaskRun (04/TW-76).
+pub fn guid_suffix(id: &pb::WfRunId) -> String {
+    let mut digest: u64 = 0xcbf2_9ce4_8422_2325;
+    for part in crate::key::path(id) {
+        for byte in part.bytes().chain([b'_']) {
+            digest = (digest ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        }
+    }
+    format!("{digest:016x}")
+}
+
+/// Thread and position out of a task guid `thread-position-digest`.
+pub fn parse_guid(guid: &str) -> Option<(i32, i32)> {
+    let mut parts = guid.splitn(3, '-');
+    let thread = parts.next()?.parse().ok()?;
+    let position = parts.next()?.parse().ok()?;
+    parts.next()?;
+    Some((thread, position))
+}

@@ -1,0 +1,64 @@
+//! ClaimTask: the head of a queue goes to a waiting poll, durably before it is delivered (04/TW-20..23).
+
+use crate::{
+    Dispatch, Effects, Stamp, State,
+    internal::{self, deadline},
+    key, pb,
+    pb::TaskStatus,
+    run::{self, Run, deadline as run_deadline},
+};
+
+/// Claims for the poll, or hands the poll back when the queue is empty or its head is not in memory.
+pub fn apply(state: &mut State, stamp: &Stamp, tenant: &str, command: &internal::ClaimTask, effects: &mut Effects) {
+    while let Some((sequence, entry)) = state.queues.head(tenant, &command.task_def_name) {
+        let run_key = key::run(tenant, entry.wf_run_id.as_ref().unwrap_or(&pb::WfRunId::default()));
+        if !state.knows_run(&run_key) {
+            break;
+        }
+        let entry = entry.clone();
+        state.remove_from_queue(tenant, &command.task_def_name, sequence);
+        // An entry whose TaskRun is gone or moved on is dropped and the next one tried (04/TW-18).
+        let Some(mut run) = state.take_run(&run_key) else { continue };
+        let mut context = state.context(stamp, effects);
+        let claimed = claim(&mut run, &entry, sequence, stamp.now_ms, command);
+        if claimed.is_some() {
+            run_deadline::rearm(&mut run, &mut context);
+        }
+        state.put_run(run);
+        if let Some(task) = claimed {
+            effects.tasks.push(Dispatch { poll_id: command.poll_id, task });
+            return;
+        }
+    }
+    effects.returned_polls.push(command.poll_id);
+}
+
+fn claim(
+    run: &mut Run,
+    entry: &internal::QueueEntry,
+    sequence: u64,
+    now_ms: i64,
+    command: &internal::ClaimTask,
+) -> Option<pb::ScheduledTask> {
+    let place = (entry.thread_run_number, entry.position);
+    let record = run.nodes.get_mut(&place)?;
+    let state = record.task_state.as_mut()?;
+    let task_run = record.task_run.as_mut()?;
+    let is_last = task_run.attempts.len() as i64 - 1 == i64::from(entry.attempt_number);
+    let attempt = task_run.attempts.last_mut()?;
+    if !is_last || attempt.status() != TaskStatus::TaskScheduled || state.queue_sequence != sequence {
+        return None;
+    }
+    state.queue_sequence = 0;
+    attempt.set_status(TaskStatus::TaskRunning);
+    attempt.start_time = Some(run::timestamp(now_ms));
+    attempt.task_worker_id.clone_from(&command.client_id);
+    attempt.task_worker_version = Some(command.task_worker_version.clone().unwrap_or_default());
+    task_run.set_status(TaskStatus::TaskRunning);
+    let task = crate::node::task::scheduled_task(task_run);
+    let due_ms = now_ms.saturating_add(i64::from(task_run.timeout_seconds) * 1000);
+    let checkpoints = task_run.total_checkpoints;
+    let kind = deadline::TaskTimeout { attempt_number: entry.attempt_number, checkpoints };
+    run_deadline::add(run, place, due_ms, deadline::Kind::TaskTimeout(kind));
+    Some(task)
+}

@@ -1,0 +1,70 @@
+//! TimerDue: the wake-up of a run has come; its deadlines that are due take effect (03/E-306, 04/TW-52).
+
+use crate::{
+    Effects, Stamp, State,
+    internal::{self, deadline::Kind},
+    key,
+    node::{sleep, task},
+    pb::{self, TaskStatus},
+    run::{self, Run, advance, deadline},
+    state::Context,
+};
+
+/// Handles what is due and advances the run. A wake-up other than the armed one is stale and ignored; one that came
+/// before any deadline only re-arms.
+pub fn apply(state: &mut State, stamp: &Stamp, tenant: &str, command: &internal::TimerDue, effects: &mut Effects) {
+    let Some(wf_run_id) = &command.wf_run_id else { return };
+    let Some(mut run) = state.take_run(&key::run(tenant, wf_run_id)) else { return };
+    if run.armed_ms == command.due_ms && command.due_ms <= stamp.now_ms {
+        let mut context = state.context(stamp, effects);
+        deadline::disarm(&mut run, &mut context);
+        for due in deadline::take_due(&mut run, stamp.now_ms) {
+            handle(&mut run, &due, &mut context);
+        }
+        advance::advance(&mut run, &mut context);
+    }
+    state.put_run(run);
+}
+
+fn handle(run: &mut Run, due: &internal::Deadline, context: &mut Context<'_>) {
+    let place = (due.thread_run_number, due.position);
+    match &due.kind {
+        Some(Kind::Sleep(_)) => sleep::mature(run, place, context.now_ms),
+        Some(Kind::TaskRetry(retry)) => {
+            if last_attempt_is(run, place, retry.attempt_number, TaskStatus::TaskPending) {
+                task::schedule_attempt(run, place, context);
+            }
+        }
+        Some(Kind::TaskTimeout(timeout)) => {
+            if last_attempt_is(run, place, timeout.attempt_number, TaskStatus::TaskRunning)
+                && checkpoints(run, place) == timeout.checkpoints
+            {
+                time_out(run, place, due.due_ms, context);
+            }
+        }
+        None => {}
+    }
+}
+
+fn last_attempt_is(run: &Run, place: (i32, i32), number: i32, status: TaskStatus) -> bool {
+    let task_run = run.nodes.get(&place).and_then(|record| record.task_run.as_ref());
+    task_run.is_some_and(|task_run| {
+        task_run.attempts.len() as i64 - 1 == i64::from(number)
+            && task_run.attempts.last().is_some_and(|attempt| attempt.status() == status)
+    })
+}
+
+fn checkpoints(run: &Run, place: (i32, i32)) -> i32 {
+    run.nodes.get(&place).and_then(|record| record.task_run.as_ref()).map_or(0, |task_run| task_run.total_checkpoints)
+}
+
+/// The attempt ends at its deadline, whenever that was noticed.
+fn time_out(run: &mut Run, place: (i32, i32), deadline_ms: i64, context: &mut Context<'_>) {
+    let Some(task_run) = run.nodes.get_mut(&place).and_then(|record| record.task_run.as_mut()) else { return };
+    if let Some(attempt) = task_run.attempts.last_mut() {
+        attempt.set_status(pb::TaskStatus::TaskTimeout);
+        attempt.end_time = Some(run::timestamp(deadline_ms));
+    }
+    task_run.set_status(TaskStatus::TaskTimeout);
+    task::retry(run, place, context);
+}

@@ -1,0 +1,260 @@
+//! TASK: a TaskRun with its attempts, their queue places, retries and the failure they end in (spec 04).
+
+use super::Progress;
+use crate::{
+    internal::{self, deadline},
+    key, pb,
+    pb::{TaskStatus, node_run::NodeType, task_attempt, task_node::TaskToExecute},
+    run::{self, Run, failure, record, scope::RunScope, timestamp},
+    state::{Context, RECORD_BYTES_MAX},
+    value::{self, Vse, mask},
+};
+
+/// `timeout_seconds` of a TaskNode that says 0 (04/TW-53).
+const TIMEOUT_SECONDS_DEFAULT: i32 = 60;
+
+/// Resolves the TaskDef, computes the inputs, creates the TaskRun and queues attempt 0 (04/TW-7..10).
+pub(super) fn arrive(
+    run: &mut Run,
+    place: (i32, i32),
+    node: &pb::TaskNode,
+    context: &mut Context<'_>,
+) -> Result<(), pb::Failure> {
+    let value_failure = |error| failure::value_failure("VAR_SUB_ERROR", error);
+    let task_def = task_def(run, place, node, context)?;
+    let input_variables = inputs(run, place, node, &task_def, context).map_err(value_failure)?;
+    let id = run.id();
+    let task_run_id = pb::TaskRunId {
+        wf_run_id: Some(id.clone()),
+        task_guid: format!("{}-{}-{}", place.0, place.1, run.guid_suffix),
+    };
+    let node_run_id = pb::NodeRunId { wf_run_id: Some(id), thread_run_number: place.0, position: place.1 };
+    let timeout = if node.timeout_seconds == 0 { TIMEOUT_SECONDS_DEFAULT } else { node.timeout_seconds };
+    let task_run = pb::TaskRun {
+        id: Some(task_run_id.clone()),
+        task_def_id: task_def.id.clone(),
+        input_variables,
+        source: Some(pb::TaskRunSource {
+            task_run_source: Some(pb::task_run_source::TaskRunSource::TaskNode(pb::TaskNodeReference {
+                node_run_id: Some(node_run_id),
+            })),
+            wf_spec_id: Some(run.spec.id.clone()),
+        }),
+        scheduled_at: Some(timestamp(context.now_ms)),
+        timeout_seconds: timeout,
+        total_attempts: node.retries.saturating_add(1),
+        exponential_backoff: node.exponential_backoff,
+        ..pb::TaskRun::default()
+    };
+    let bytes = prost::Message::encoded_len(&task_run);
+    if bytes > RECORD_BYTES_MAX {
+        let text =
+            format!("RESOURCE_EXHAUSTED: the TaskRun would have {bytes} bytes, the limit is {RECORD_BYTES_MAX}.");
+        return Err(value_failure(Vse::new(text)));
+    }
+    let Some(record) = run.nodes.get_mut(&place) else { return Ok(()) };
+    if let Some(NodeType::Task(task)) = record.node_run.as_mut().and_then(|node_run| node_run.node_type.as_mut()) {
+        task.task_run_id = Some(task_run_id);
+    }
+    record.task_run = Some(task_run);
+    record.task_state = Some(internal::TaskState { return_type: task_def.return_type.clone(), queue_sequence: 0 });
+    schedule_attempt(run, place, context);
+    Ok(())
+}
+
+fn task_def(
+    run: &Run,
+    place: (i32, i32),
+    node: &pb::TaskNode,
+    context: &Context<'_>,
+) -> Result<std::sync::Arc<pb::TaskDef>, pb::Failure> {
+    match &node.task_to_execute {
+        Some(TaskToExecute::TaskDefId(id)) => context.definitions.task_def(&run.tenant, &id.name).ok_or_else(|| {
+            failure::technical("TASK_ERROR", format!("Appears that TaskDef was deleted! (TaskDef {})", id.name))
+        }),
+        Some(TaskToExecute::DynamicTask(assignment)) => {
+            let scope = RunScope { run, thread: place.0, definitions: context.definitions, written: None };
+            let unknown = |message: String| failure::technical("VAR_SUB_ERROR", message);
+            let name = value::resolve::resolve(assignment, &scope)
+                .and_then(|name| value::ingress::task_input(&text_type(), name, &scope))
+                .map_err(|error| {
+                    unknown(format!("The name of the dynamic task cannot be evaluated: {}", error.message))
+                })?;
+            let Some(pb::variable_value::Value::Str(name)) = name.value else {
+                return Err(unknown("The name of the dynamic task is NULL.".to_owned()));
+            };
+            context
+                .definitions
+                .task_def(&run.tenant, &name)
+                .ok_or_else(|| unknown(format!("The dynamic task refers to nonexistent TaskDef {name}.")))
+        }
+        None => Err(failure::technical("VAR_SUB_ERROR", "The TASK node names no task.")),
+    }
+}
+
+fn text_type() -> pb::TypeDefinition {
+    let text = pb::type_definition::DefinedType::PrimitiveType(pb::VariableType::Str as i32);
+    pb::TypeDefinition { masked: false, defined_type: Some(text) }
+}
+
+fn inputs(
+    run: &Run,
+    place: (i32, i32),
+    node: &pb::TaskNode,
+    task_def: &pb::TaskDef,
+    context: &Context<'_>,
+) -> Result<Vec<pb::VarNameAndVal>, Vse> {
+    if node.variables.len() != task_def.input_vars.len() {
+        let (given, wanted) = (node.variables.len(), task_def.input_vars.len());
+        return Err(Vse::new(format!("The TASK node gives {given} inputs, its TaskDef has {wanted}.")));
+    }
+    let scope = RunScope { run, thread: place.0, definitions: context.definitions, written: None };
+    let mut inputs = Vec::with_capacity(node.variables.len());
+    for (assignment, definition) in node.variables.iter().zip(&task_def.input_vars) {
+        let declared = value::types::var_def_type(definition);
+        let value = value::resolve::resolve(assignment, &scope)
+            .and_then(|value| value::ingress::task_input(&declared, value, &scope))
+            .map_err(|error| Vse::new(format!("Input variable {}: {}", definition.name, error.message)))?;
+        inputs.push(pb::VarNameAndVal {
+            var_name: definition.name.clone(),
+            value: Some(value),
+            masked: declared.masked,
+        });
+    }
+    Ok(inputs)
+}
+
+/// Appends a SCHEDULED attempt and puts it at the back of its queue (04/TW-20), or turns a PENDING one into that.
+pub fn schedule_attempt(run: &mut Run, place: (i32, i32), context: &mut Context<'_>) {
+    let tenant = run.tenant.clone();
+    let id = run.id();
+    let Some(record) = run.nodes.get_mut(&place) else { return };
+    let (Some(task_run), Some(state)) = (record.task_run.as_mut(), record.task_state.as_mut()) else { return };
+    if task_run.attempts.last().is_none_or(|attempt| attempt.status() != TaskStatus::TaskPending) {
+        task_run.attempts.push(pb::TaskAttempt::default());
+    }
+    let attempt_number = task_run.attempts.len() as i32 - 1;
+    if let Some(attempt) = task_run.attempts.last_mut() {
+        attempt.set_status(TaskStatus::TaskScheduled);
+        attempt.schedule_time = Some(timestamp(context.now_ms));
+    }
+    task_run.set_status(TaskStatus::TaskScheduled);
+    let name = task_run.task_def_id.as_ref().map(|id| id.name.clone()).unwrap_or_default();
+    let entry =
+        internal::QueueEntry { wf_run_id: Some(id), thread_run_number: place.0, position: place.1, attempt_number };
+    state.queue_sequence = context.queues.push(&tenant, &name, entry.clone());
+    context.writes.insert(key::queue(&tenant, &name, state.queue_sequence), Some(record::with_format(&entry)));
+}
+
+/// After an attempt ended: another one if its status is retriable and attempts remain (04/TW-55, TW-56). True = retried.
+pub fn retry(run: &mut Run, place: (i32, i32), context: &mut Context<'_>) -> bool {
+    let Some(task_run) = run.nodes.get_mut(&place).and_then(|record| record.task_run.as_mut()) else { return false };
+    let retriable = matches!(task_run.status(), TaskStatus::TaskFailed | TaskStatus::TaskTimeout);
+    let ended = task_run.attempts.len();
+    if !retriable || ended as i64 >= i64::from(task_run.total_attempts) {
+        return false;
+    }
+    let Some(policy) = task_run.exponential_backoff else {
+        schedule_attempt(run, place, context);
+        return true;
+    };
+    let mut pending = pb::TaskAttempt::default();
+    pending.set_status(TaskStatus::TaskPending);
+    task_run.attempts.push(pending);
+    task_run.set_status(TaskStatus::TaskPending);
+    let due_ms = context.now_ms.saturating_add(backoff_ms(&policy, ended));
+    let kind = deadline::Kind::TaskRetry(deadline::TaskRetry { attempt_number: ended as i32 });
+    run::deadline::add(run, place, due_ms, kind);
+    true
+}
+
+/// `min(trunc(base * multiplier^(k-1)), max)` in milliseconds after the k-th failed attempt (04/TW-56b). Powers are made
+/// by multiplication, so that every machine gets the same bits.
+fn backoff_ms(policy: &pb::ExponentialBackoffRetryPolicy, failed_attempts: usize) -> i64 {
+    let mut delay = f64::from(policy.base_interval_ms);
+    for _ in 1..failed_attempts {
+        delay *= f64::from(policy.multiplier);
+        if delay >= policy.max_delay_ms as f64 {
+            break;
+        }
+    }
+    // A cast from float to integer truncates toward zero and saturates.
+    (delay as i64).min(policy.max_delay_ms).max(0)
+}
+
+/// Looks at the TaskRun's last attempt (03/E-411, 04/TW-57).
+pub(super) fn progress(run: &Run, place: (i32, i32), context: &Context<'_>) -> Progress {
+    let Some(task_run) = run.nodes.get(&place).and_then(|record| record.task_run.as_ref()) else {
+        return Progress::Waiting;
+    };
+    let Some(attempt) = task_run.attempts.last() else { return Progress::Waiting };
+    let output = || match &attempt.result {
+        Some(task_attempt::Result::Output(output)) => Some(output.clone()),
+        _ => None,
+    };
+    match attempt.status() {
+        TaskStatus::TaskScheduled | TaskStatus::TaskRunning | TaskStatus::TaskPending => Progress::Waiting,
+        TaskStatus::TaskSuccess => Progress::Finished { output: output(), end_ms: context.now_ms },
+        status => Progress::Failed(final_failure(status, attempt)),
+    }
+}
+
+fn final_failure(status: TaskStatus, attempt: &pb::TaskAttempt) -> pb::Failure {
+    let (name, text) = match status {
+        TaskStatus::TaskTimeout => ("TIMEOUT", "Task timed out"),
+        TaskStatus::TaskOutputSerdeError => ("VAR_MUTATION_ERROR", "Failed serializing or deserializing Task Output"),
+        TaskStatus::TaskInputVarSubError => ("VAR_SUB_ERROR", "Failed calculating Task Input Variables"),
+        TaskStatus::TaskException => {
+            return match &attempt.result {
+                Some(task_attempt::Result::Exception(exception)) => pb::Failure {
+                    failure_name: exception.name.clone(),
+                    message: exception.message.clone(),
+                    content: Some(exception.content.clone().unwrap_or_default()),
+                    ..pb::Failure::default()
+                },
+                _ => failure::technical("TASK_FAILURE", "Task threw an exception without content"),
+            };
+        }
+        _ => ("TASK_FAILURE", "Task execution failed"),
+    };
+    // The worker's own words help; their first line is enough.
+    let detail = match &attempt.result {
+        Some(task_attempt::Result::Error(error)) => error.message.lines().next().unwrap_or_default(),
+        _ => "",
+    };
+    let message = if detail.is_empty() { text.to_owned() } else { format!("{text}: {detail}") };
+    failure::technical(name, message)
+}
+
+/// What a worker gets for a claimed attempt: real values, also of masked inputs (04/TW-35, TW-61).
+pub fn scheduled_task(task_run: &pb::TaskRun) -> pb::ScheduledTask {
+    let attempt = task_run.attempts.last();
+    pb::ScheduledTask {
+        task_run_id: task_run.id.clone(),
+        task_def_id: task_run.task_def_id.clone(),
+        attempt_number: task_run.attempts.len() as i32 - 1,
+        variables: task_run.input_variables.clone(),
+        created_at: attempt.and_then(|attempt| attempt.schedule_time),
+        source: task_run.source.clone(),
+        total_observed_checkpoints: task_run.total_checkpoints,
+    }
+}
+
+/// The TaskRun as clients see it (04/TW-60).
+pub fn masked(mut task_run: pb::TaskRun) -> pb::TaskRun {
+    for input in &mut task_run.input_variables {
+        match &mut input.value {
+            Some(value) if input.masked => *value = mask::mask_value(),
+            Some(value) => mask::mask_structs(value),
+            None => {}
+        }
+    }
+    for attempt in &mut task_run.attempts {
+        match &mut attempt.result {
+            Some(task_attempt::Result::Output(output)) if attempt.masked_value => *output = mask::mask_value(),
+            Some(task_attempt::Result::Output(output)) => mask::mask_structs(output),
+            _ => {}
+        }
+    }
+    task_run
+}

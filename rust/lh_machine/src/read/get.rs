@@ -1,0 +1,81 @@
+//! Single objects: WfRun, NodeRun, TaskRun, Variable.
+
+use prost::Message;
+
+use super::{
+    Fetched, Stop,
+    view::{nodes_at, not_found, places, with_run},
+};
+use crate::{Rejected, State, internal, key, node::task, pb, run::parse_guid, value::mask};
+
+pub(super) fn wf_run(state: &State, tenant: &str, id: &pb::WfRunId, fetched: &Fetched) -> Result<Vec<u8>, Stop> {
+    with_run(state, tenant, id, fetched, |view| Ok(view.wf_run.encode_to_vec()))
+}
+
+pub(super) fn node_run(state: &State, tenant: &str, id: &pb::NodeRunId, fetched: &Fetched) -> Result<Vec<u8>, Stop> {
+    let place = (id.thread_run_number, id.position);
+    let wf_run_id = id.wf_run_id.as_ref().ok_or_else(|| missing("wf_run_id"))?;
+    let record = record_at(state, tenant, wf_run_id, place, "NodeRun", fetched)?;
+    Ok(public_node_run(record).encode_to_vec())
+}
+
+pub(super) fn task_run(state: &State, tenant: &str, id: &pb::TaskRunId, fetched: &Fetched) -> Result<Vec<u8>, Stop> {
+    let wf_run_id = id.wf_run_id.as_ref().ok_or_else(|| missing("wf_run_id"))?;
+    let unknown = || not_found("TaskRun", &id.task_guid);
+    let place = parse_guid(&id.task_guid).ok_or_else(unknown)?;
+    let record = record_at(state, tenant, wf_run_id, place, "TaskRun", fetched)?;
+    let task_run = record.task_run.filter(|task_run| task_run.id.as_ref() == Some(id)).ok_or_else(unknown)?;
+    Ok(task::masked(task_run).encode_to_vec())
+}
+
+pub(super) fn variable(
+    state: &State,
+    tenant: &str,
+    id: &pb::VariableId,
+    fetched: &Fetched,
+    mask: bool,
+) -> Result<Vec<u8>, Stop> {
+    let wf_run_id = id.wf_run_id.as_ref().ok_or_else(|| missing("wf_run_id"))?;
+    with_run(state, tenant, wf_run_id, fetched, |view| {
+        let found = view.variables.iter().find(|variable| variable.id.as_ref() == Some(id));
+        let variable = found.ok_or_else(|| not_found("Variable", &id.name))?;
+        let variable = (*variable).clone();
+        Ok(if mask { public_variable(variable) } else { variable }.encode_to_vec())
+    })
+}
+
+/// The Variable as clients see it (01/MSK-2).
+pub(super) fn public_variable(mut variable: pb::Variable) -> pb::Variable {
+    match &mut variable.value {
+        Some(value) if variable.masked => *value = mask::mask_value(),
+        Some(value) => mask::mask_structs(value),
+        None => {}
+    }
+    variable
+}
+
+/// The NodeRun as clients see it.
+pub(super) fn public_node_run(record: internal::NodeRecord) -> pb::NodeRun {
+    record.node_run.unwrap_or_default()
+}
+
+fn record_at(
+    state: &State,
+    tenant: &str,
+    wf_run_id: &pb::WfRunId,
+    place: (i32, i32),
+    what: &str,
+    fetched: &Fetched,
+) -> Result<internal::NodeRecord, Stop> {
+    let shown = || format!("{}/{}/{}", key::path(wf_run_id).join("_"), place.0, place.1);
+    with_run(state, tenant, wf_run_id, fetched, |view| {
+        if !places(&view, Some(place.0)).any(|visited| visited == place) {
+            return Err(not_found(what, &shown()));
+        }
+        nodes_at(&view, tenant, &[place], fetched)?.pop().ok_or_else(|| not_found(what, &shown()))
+    })
+}
+
+fn missing(field: &str) -> Stop {
+    Stop::Refused(Rejected::invalid(format!("Missing required field {field}.")))
+}

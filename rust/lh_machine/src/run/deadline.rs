@@ -1,0 +1,54 @@
+//! Moments at which a run must be looked at again. The store and the timer queue hold one wake-up per run, kept lazily:
+//! it may come too early, never too late (decision 004).
+
+use super::Run;
+use crate::{Arm, internal, key, state::Context};
+
+/// Notes a deadline of the NodeRun at `place`.
+pub fn add(run: &mut Run, place: (i32, i32), due_ms: i64, kind: internal::deadline::Kind) {
+    run.deadlines.push(internal::Deadline { due_ms, thread_run_number: place.0, position: place.1, kind: Some(kind) });
+}
+
+/// Forgets all deadlines of the NodeRun at `place`.
+pub fn forget(run: &mut Run, place: (i32, i32)) {
+    run.deadlines.retain(|deadline| (deadline.thread_run_number, deadline.position) != place);
+}
+
+/// Takes the deadlines that have come, earliest first.
+pub fn take_due(run: &mut Run, now_ms: i64) -> Vec<internal::Deadline> {
+    let mut due: Vec<_> = run.deadlines.iter().filter(|deadline| deadline.due_ms <= now_ms).cloned().collect();
+    run.deadlines.retain(|deadline| deadline.due_ms > now_ms);
+    due.sort_by_key(|deadline| (deadline.due_ms, deadline.thread_run_number, deadline.position));
+    due
+}
+
+/// Arms an earlier wake-up if the one that is armed would come too late; drops it once nothing is waited for.
+pub fn rearm(run: &mut Run, context: &mut Context<'_>) {
+    let earliest = run.deadlines.iter().map(|deadline| deadline.due_ms).min();
+    match earliest {
+        Some(due_ms) if run.armed_ms == 0 || due_ms < run.armed_ms => {
+            disarm(run, context);
+            run.armed_ms = due_ms;
+            let id = run.id();
+            context.writes.insert(key::wake(due_ms, &run.tenant, &id), Some(Vec::new()));
+            context.effects.timers.push(Arm { due_ms, tenant: run.tenant.to_string(), wf_run_id: id });
+        }
+        None if run.is_terminal() => disarm(run, context),
+        _ => {}
+    }
+}
+
+/// Removes the armed wake-up; one that never reached the store leaves no trace.
+pub fn disarm(run: &mut Run, context: &mut Context<'_>) {
+    if run.armed_ms == 0 {
+        return;
+    }
+    let wake = key::wake(run.armed_ms, &run.tenant, &run.id());
+    if run.stored.armed {
+        context.writes.insert(wake, None);
+    } else {
+        context.writes.remove(&wake);
+    }
+    run.armed_ms = 0;
+    run.stored.armed = false;
+}

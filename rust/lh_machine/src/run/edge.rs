@@ -1,0 +1,112 @@
+//! From a finished node to the next: conditions in list order, mutations all or nothing (03/E-320..322, 01/MUT-1).
+
+use std::collections::BTreeMap;
+
+use super::{Run, advance, failure, scope::RunScope};
+use crate::{
+    key, pb,
+    state::{Context, RECORD_BYTES_MAX},
+    value::{self, Vse},
+};
+
+/// Takes the first edge that holds, applies its mutations and activates its sink. If a condition or a mutation cannot be
+/// evaluated, or no edge holds, the NodeRun fails with `VAR_SUB_ERROR` and nothing was written.
+pub fn follow(run: &mut Run, place: (i32, i32), context: &mut Context<'_>) {
+    match choose(run, place, context) {
+        Ok((sink, written)) => {
+            for (variable, value) in written {
+                if let Some(variable) = run.variables.get_mut(&variable) {
+                    variable.value = Some(value);
+                }
+            }
+            if let Some(thread_index) = run.thread_index(place.0) {
+                advance::activate(run, thread_index, &sink, context);
+            }
+        }
+        Err(error) => failure::fail_node(run, place, failure::value_failure("VAR_SUB_ERROR", error), context),
+    }
+}
+
+type Written = BTreeMap<(i32, String), pb::VariableValue>;
+
+fn choose(run: &Run, place: (i32, i32), context: &Context<'_>) -> Result<(String, Written), Vse> {
+    let spec = run.spec.clone();
+    let Some(node_run) = run.nodes.get(&place).and_then(|record| record.node_run.as_ref()) else {
+        return Err(Vse::new("The NodeRun is gone."));
+    };
+    let node = spec
+        .node(&node_run.thread_spec_name, &node_run.node_name)
+        .ok_or_else(|| Vse::new(format!("Node {} is gone from the WfSpec.", node_run.node_name)))?;
+    let scope = RunScope { run, thread: place.0, definitions: context.definitions, written: None };
+    for edge in &node.outgoing_edges {
+        let named = |error: Vse| {
+            Vse::new(format!("Failed evaluating edge with sink node {}: {}", edge.sink_node_name, error.message))
+        };
+        if !value::condition::edge_holds(edge, &scope).map_err(named)? {
+            continue;
+        }
+        // Mutations are skipped once the NodeRun had any failure, a handled one included (03/E-321).
+        let written = if node_run.failures.is_empty() {
+            mutate(run, place, edge, context).map_err(named)?
+        } else {
+            Written::new()
+        };
+        return Ok((edge.sink_node_name.clone(), written));
+    }
+    Err(Vse::new(format!("No outgoing edges found from node {} whose condition holds.", node_run.node_name)))
+}
+
+fn mutate(run: &Run, place: (i32, i32), edge: &pb::Edge, context: &Context<'_>) -> Result<Written, Vse> {
+    let mut written = Written::new();
+    let source_output = output_of(run, place);
+    for mutation in &edge.variable_mutations {
+        let scope = RunScope { run, thread: place.0, definitions: context.definitions, written: Some(&written) };
+        let name = &mutation.lhs_name;
+        let operation = mutation.operation().as_str_name();
+        let named =
+            |error: Vse| Vse::new(format!("Mutating variable {name} with operation {operation}: {}", error.message));
+        let owner = scope.owner(name).ok_or_else(|| named(Vse::new(format!("Variable {name} is not in scope."))))?;
+        let declared = run
+            .spec
+            .variable_types
+            .get(name)
+            .ok_or_else(|| named(Vse::new(format!("Variable {name} is not declared."))))?;
+        let current = value::Scope::variable(&scope, name).map_err(named)?;
+        let new = value::mutation::mutate(mutation, source_output, declared, current, &scope).map_err(named)?;
+        let bytes = prost::Message::encoded_len(&new);
+        if bytes > RECORD_BYTES_MAX {
+            let text =
+                format!("RESOURCE_EXHAUSTED: the value would have {bytes} bytes, the limit is {RECORD_BYTES_MAX}.");
+            return Err(named(Vse::new(text)));
+        }
+        written.insert((owner, name.clone()), new);
+    }
+    Ok(written)
+}
+
+/// Output of a finished NodeRun, for the deprecated right-hand form (01/MUT-7).
+fn output_of(run: &Run, place: (i32, i32)) -> Option<&pb::VariableValue> {
+    let record = run.nodes.get(&place)?;
+    match record.task_run.as_ref()?.attempts.last()?.result.as_ref()? {
+        pb::task_attempt::Result::Output(output) => Some(output),
+        _ => None,
+    }
+}
+
+/// Which queues finishing the NodeRun at `place` could feed (a hint for claims, never a promise).
+pub fn feeds(run: &Run, place: (i32, i32)) -> Vec<(String, String)> {
+    let Some(node_run) = run.nodes.get(&place).and_then(|record| record.node_run.as_ref()) else {
+        return Vec::new();
+    };
+    let tenant = run.tenant.to_string();
+    run.spec
+        .feeds(&node_run.thread_spec_name, &node_run.node_name)
+        .iter()
+        .map(|task_def| (tenant.clone(), task_def.clone()))
+        .collect()
+}
+
+/// Readable name of a place, for messages.
+pub fn describe(run: &Run, place: (i32, i32)) -> String {
+    format!("{}/{}/{}", key::path(&run.id()).join("_"), place.0, place.1)
+}

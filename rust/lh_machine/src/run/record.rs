@@ -1,0 +1,94 @@
+//! A run to and from its record; encoded by reference, so that a flush copies nothing but bytes.
+
+use std::sync::Arc;
+
+use prost::{Message, encoding};
+
+use super::{Run, Stored, guid_suffix};
+use crate::{internal, key, spec::Spec, state::Corrupt};
+
+/// How many closed NodeRuns a live run keeps inside its own record. Above it they get records of their own, so that
+/// a run with 100,000 NodeRuns does not rewrite them at every flush; below it a finished run is one write.
+pub const CLOSED_NODES_KEPT: usize = 64;
+
+/// Serializes the run record (format byte, then `internal.RunRecord`).
+pub fn encode(run: &Run) -> Vec<u8> {
+    let mut buffer = Vec::with_capacity(run.stored.bytes.max(512));
+    buffer.push(key::FORMAT);
+    encoding::message::encode(1, &run.wf_run, &mut buffer);
+    for node in run.nodes.values() {
+        encoding::message::encode(2, node, &mut buffer);
+    }
+    for variable in run.variables.values() {
+        encoding::message::encode(3, variable, &mut buffer);
+    }
+    encoding::uint64::encode(4, &run.spec.uid, &mut buffer);
+    for thread in run.threads.values() {
+        encoding::message::encode(5, thread, &mut buffer);
+    }
+    for deadline in &run.deadlines {
+        encoding::message::encode(6, deadline, &mut buffer);
+    }
+    encoding::int64::encode(7, &run.armed_ms, &mut buffer);
+    encoding::string::encode(8, &String::from(&*run.tenant), &mut buffer);
+    buffer
+}
+
+/// Strips the format byte of a stored value.
+pub fn payload(value: &[u8]) -> Result<&[u8], Corrupt> {
+    match value.split_first() {
+        Some((&key::FORMAT, rest)) => Ok(rest),
+        Some((other, _)) => Err(Corrupt(format!("unknown format version {other} of a stored record"))),
+        None => Err(Corrupt("empty stored record".to_owned())),
+    }
+}
+
+/// Reads a stored run record.
+pub fn decode(value: &[u8]) -> Result<internal::RunRecord, Corrupt> {
+    internal::RunRecord::decode(payload(value)?).map_err(|error| Corrupt(format!("run record: {error}")))
+}
+
+/// Reads a stored record of one NodeRun.
+pub fn decode_node(value: &[u8]) -> Result<internal::NodeRecord, Corrupt> {
+    internal::NodeRecord::decode(payload(value)?).map_err(|error| Corrupt(format!("node record: {error}")))
+}
+
+/// Serializes a message with the format byte in front.
+pub fn with_format(message: &impl Message) -> Vec<u8> {
+    let mut buffer = Vec::with_capacity(message.encoded_len() + 1);
+    buffer.push(key::FORMAT);
+    message.encode_raw(&mut buffer);
+    buffer
+}
+
+/// Makes a run of its record, bound to `spec`.
+pub fn into_run(key: Vec<u8>, record: internal::RunRecord, spec: Arc<Spec>, bytes: usize) -> Run {
+    let wf_run = record.wf_run.unwrap_or_default();
+    let mut run = Run {
+        key,
+        tenant: record.tenant.into(),
+        spec,
+        guid_suffix: wf_run.id.as_ref().map(guid_suffix).unwrap_or_default(),
+        wf_run,
+        nodes: record.nodes.into_iter().filter_map(|node| Some((node_key(&node)?, node))).collect(),
+        variables: record
+            .variables
+            .into_iter()
+            .filter_map(|variable| {
+                let id = variable.id.as_ref()?;
+                Some(((id.thread_run_number, id.name.clone()), variable))
+            })
+            .collect(),
+        threads: record.threads.into_iter().map(|thread| (thread.number, thread)).collect(),
+        deadlines: record.deadlines,
+        armed_ms: record.armed_ms,
+        stored: Stored { bytes, armed: record.armed_ms != 0, ..Stored::default() },
+    };
+    run.stored.index = crate::index::of_run(&run).into_iter().map(|(key, _)| key).collect();
+    run
+}
+
+fn node_key(node: &internal::NodeRecord) -> Option<(i32, i32)> {
+    let id = node.node_run.as_ref()?.id.as_ref()?;
+    Some((id.thread_run_number, id.position))
+}

@@ -1,0 +1,118 @@
+//! A ThreadRun starts: its Variables are made of inputs and defaults, then it enters its ENTRYPOINT (03/E-130, E-140, E-801).
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use super::{Run, Stored, advance, guid_suffix, timestamp};
+use crate::{
+    Rejected, internal, key, pb,
+    spec::Spec,
+    state::{Context, DefinitionsOf},
+    value,
+};
+
+/// Checks inputs against the variables of a ThreadSpec and returns the initial value of each variable it owns.
+///
+/// Errors name the variable, in the form `ThreadSpec <name> invalid: ...` (03/E-131).
+pub fn initial_values(
+    spec: &Spec,
+    thread_name: &str,
+    mut inputs: BTreeMap<String, pb::VariableValue>,
+    definitions: &DefinitionsOf<'_>,
+) -> Result<BTreeMap<String, pb::VariableValue>, Rejected> {
+    let invalid = |message: String| Rejected::invalid(format!("ThreadSpec {thread_name} invalid: {message}"));
+    let thread = spec.thread(thread_name).ok_or_else(|| invalid("it does not exist".to_owned()))?;
+    let mut values = BTreeMap::new();
+    for definition in &thread.variable_defs {
+        let Some(variable) = &definition.var_def else { continue };
+        let input = inputs.remove(&variable.name);
+        if definition.access_level() == pb::WfRunVariableAccessLevel::InheritedVar {
+            if input.is_some() {
+                return Err(invalid(format!("Variable {} is inherited: no value can be given", variable.name)));
+            }
+            continue;
+        }
+        if input.is_none() && definition.required {
+            return Err(invalid(format!("Missing required variable {}", variable.name)));
+        }
+        let declared = value::types::var_def_type(variable);
+        let value = match input.filter(|input| input.value.is_some()) {
+            Some(input) => value::ingress::accept(&declared, input, definitions)
+                .map_err(|error| invalid(format!("Variable {} invalid: {}", variable.name, error.message)))?,
+            None => variable.default_value.clone().unwrap_or_default(),
+        };
+        values.insert(variable.name.clone(), value);
+    }
+    match inputs.keys().next() {
+        Some(name) => {
+            Err(invalid(format!("Variable {name} provided but not needed: the ThreadSpec does not define it")))
+        }
+        None => Ok(values),
+    }
+}
+
+/// A new run with no ThreadRun yet.
+pub fn new_run(tenant: &str, id: pb::WfRunId, spec: Arc<Spec>, now_ms: i64) -> Run {
+    let mut wf_run = pb::WfRun {
+        id: Some(id.clone()),
+        wf_spec_id: Some(spec.id.clone()),
+        greatest_threadrun_number: -1,
+        start_time: Some(timestamp(now_ms)),
+        ..pb::WfRun::default()
+    };
+    wf_run.set_status(pb::LhStatus::Running);
+    Run {
+        key: key::run(tenant, &id),
+        tenant: tenant.into(),
+        guid_suffix: guid_suffix(&id),
+        spec,
+        wf_run,
+        nodes: BTreeMap::new(),
+        variables: BTreeMap::new(),
+        threads: BTreeMap::new(),
+        deadlines: Vec::new(),
+        armed_ms: 0,
+        stored: Stored { dirty: true, bytes: 2048, ..Stored::default() },
+    }
+}
+
+/// Starts a ThreadRun with its final number and enters its ENTRYPOINT node.
+pub fn start_thread(
+    run: &mut Run,
+    thread_name: &str,
+    kind: pb::ThreadType,
+    parent: Option<i32>,
+    values: BTreeMap<String, pb::VariableValue>,
+    context: &mut Context<'_>,
+) {
+    let number = run.wf_run.greatest_threadrun_number + 1;
+    run.wf_run.greatest_threadrun_number = number;
+    let now = timestamp(context.now_ms);
+    let id = run.id();
+    for (name, value) in values {
+        let masked = run.spec.variable_types.get(&name).is_some_and(|declared| declared.masked);
+        let variable = pb::Variable {
+            id: Some(pb::VariableId { wf_run_id: Some(id.clone()), thread_run_number: number, name: name.clone() }),
+            value: Some(value),
+            created_at: Some(now),
+            wf_spec_id: Some(run.spec.id.clone()),
+            masked,
+        };
+        run.variables.insert((number, name), variable);
+    }
+    run.threads.insert(number, internal::ThreadState { number, ..Default::default() });
+    let mut thread = pb::ThreadRun {
+        wf_spec_id: Some(run.spec.id.clone()),
+        number,
+        thread_spec_name: thread_name.to_owned(),
+        start_time: Some(now),
+        parent_thread_id: parent,
+        current_node_position: -1,
+        ..pb::ThreadRun::default()
+    };
+    thread.set_status(pb::LhStatus::Running);
+    thread.set_type(kind);
+    run.wf_run.thread_runs.push(thread);
+    let entrypoint = run.spec.threads.get(thread_name).map(|facts| facts.entrypoint.clone()).unwrap_or_default();
+    let index = run.wf_run.thread_runs.len() - 1;
+    advance::activate(run, index, &entrypoint, context);
+}

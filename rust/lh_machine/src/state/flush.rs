@@ -1,0 +1,142 @@
+//! What the store must hold: taken as one set of whole log entries, encoded here once per flush (decision 002).
+
+use std::collections::BTreeMap;
+
+use super::State;
+use crate::{
+    index, key, pb,
+    run::{
+        Run, is_terminal,
+        record::{self, CLOSED_NODES_KEPT},
+    },
+};
+
+/// What one flush must write, as one atomic batch together with the applied record (which is among the writes).
+#[derive(Debug, Default)]
+pub struct FlushSet {
+    /// Key and value, `None` = delete; one value per key, sorted by key.
+    pub writes: Vec<(Vec<u8>, Option<Vec<u8>>)>,
+}
+
+/// Which flush sets were taken and which of them the store has.
+#[derive(Debug, Default)]
+pub(super) struct Progress {
+    /// Number of the set taken last.
+    pub(super) taken: u64,
+    /// Number of the last set that the store has.
+    pub(super) done: u64,
+    /// Something was applied since the last set was taken.
+    pub(super) advanced: bool,
+    /// Last queue sequence given out when the last set was taken: later ones are not in the store.
+    pub(super) queue_sequence: u64,
+    /// Finished runs of the set taken last.
+    finished: Vec<Vec<u8>>,
+}
+
+impl State {
+    /// True if there is something to flush.
+    pub fn is_dirty(&self) -> bool {
+        self.flush.advanced || !self.writes.is_empty() || !self.residence.dirty.is_empty()
+    }
+
+    /// Roughly how many records the next flush will write: (of finished runs and resident tables, of live runs).
+    pub fn dirty_counts(&self) -> (usize, usize) {
+        let dirty = &self.residence.dirty;
+        let runs = &self.residence.runs;
+        let live = dirty.iter().filter(|key| runs.get(*key).is_some_and(|run| !run.is_terminal())).count();
+        (dirty.len() - live + self.writes.len(), live)
+    }
+
+    /// Number of runs that changed since the last flush set was taken.
+    pub fn dirty_runs(&self) -> usize {
+        self.residence.dirty.len()
+    }
+
+    /// Everything that changed since the last call, encoded: what the store must write to stand at [`State::applied`].
+    pub fn take_flush(&mut self) -> FlushSet {
+        self.flush.taken += 1;
+        let number = self.flush.taken;
+        let mut writes = std::mem::take(&mut self.writes);
+        let mut finished = Vec::new();
+        for run_key in std::mem::take(&mut self.residence.dirty) {
+            let Some(run) = self.residence.runs.get_mut(&run_key) else { continue };
+            let before = run.stored.bytes;
+            encode_run(run, &mut writes);
+            run.stored.dirty = false;
+            run.stored.flush = number;
+            self.residence.bytes = self.residence.bytes.saturating_sub(before) + run.stored.bytes;
+            if run.is_terminal() {
+                finished.push(run_key);
+            }
+        }
+        self.applied.queue_sequence = self.queues.sequence();
+        writes.insert(key::applied(), Some(record::with_format(&self.applied)));
+        self.flush.finished.append(&mut finished);
+        self.flush.queue_sequence = self.queues.sequence();
+        self.flush.advanced = false;
+        FlushSet { writes: writes.into_iter().collect() }
+    }
+
+    /// The set taken last is in the store: its runs may be evicted from now on, finished ones go at once.
+    pub fn flushed(&mut self) {
+        self.flush.done = self.flush.taken;
+        let finished = std::mem::take(&mut self.flush.finished);
+        self.drop_finished(finished);
+    }
+}
+
+type Writes = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
+
+/// Adds the run's record, its changed index entries, and records of nodes that no longer fit into it.
+fn encode_run(run: &mut Run, writes: &mut Writes) {
+    spill(run, writes);
+    let entries = index::of_run(run);
+    for stale in &run.stored.index {
+        if !entries.contains_key(stale) {
+            writes.insert(stale.clone(), None);
+        }
+    }
+    let mut keys = Vec::with_capacity(entries.len());
+    for (key, value) in entries {
+        if !run.stored.index.contains(&key) {
+            writes.insert(key.clone(), Some(value));
+        }
+        keys.push(key);
+    }
+    run.stored.index = keys;
+    run.stored.armed = run.armed_ms != 0;
+    let bytes = record::encode(run);
+    run.stored.bytes = bytes.len() * 3;
+    writes.insert(run.key.clone(), Some(bytes));
+}
+
+/// Moves closed NodeRuns to records of their own once the run keeps too many (decision 003). The node a thread stands
+/// on stays.
+fn spill(run: &mut Run, writes: &mut Writes) {
+    if run.nodes.len() <= CLOSED_NODES_KEPT {
+        return;
+    }
+    let current: Vec<(i32, i32)> =
+        run.wf_run.thread_runs.iter().map(|thread| (thread.number, thread.current_node_position)).collect();
+    let closed: Vec<(i32, i32)> = run
+        .nodes
+        .iter()
+        .filter(|(place, record)| !current.contains(place) && is_closed(record.node_run.as_ref()))
+        .map(|(place, _)| *place)
+        .collect();
+    let id = run.id();
+    for place in closed {
+        let Some(record) = run.nodes.remove(&place) else { continue };
+        // Its index entries are final: they are written here and no longer compared.
+        for (key, value) in index::of_node(run, &record) {
+            run.stored.index.retain(|stored| *stored != key);
+            writes.insert(key, Some(value));
+        }
+        let key = key::node(&run.tenant, &id, place.0, place.1);
+        writes.insert(key, Some(record::with_format(&record)));
+    }
+}
+
+fn is_closed(node_run: Option<&pb::NodeRun>) -> bool {
+    node_run.is_some_and(|node_run| is_terminal(node_run.status()))
+}

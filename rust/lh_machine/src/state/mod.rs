@@ -1,0 +1,256 @@
+//! Everything a shard's machine knows: definitions, queues, metadata, and the live runs that are in memory.
+//!
+//! `definitions` = what run shards know of WfSpecs and TaskDefs · `queues` = scheduled attempts, FIFO ·
+//! `residence` = which runs are in memory, pins, eviction · `flush` = what the store must hold.
+
+pub mod definitions;
+pub mod flush;
+pub mod queues;
+pub mod residence;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+pub use definitions::{Definitions, DefinitionsOf};
+pub use flush::FlushSet;
+use prost::Message;
+use queues::Queues;
+
+use crate::{Arm, Command, Effects, Outgoing, Stamp, internal, internal::command::Kind, key, run, run::record};
+
+/// Most bytes that one stored public object can have (01/SIZ-1).
+pub const RECORD_BYTES_MAX: usize = 1_047_000;
+
+/// What a machine is told once, when its shard opens.
+#[derive(Clone, Debug)]
+pub struct MachineConfig {
+    /// Index of this run shard; the metadata group has [`MachineConfig::META_SHARD`].
+    pub shard: u32,
+    /// Number of run shards of the cluster: whom definition changes are sent to.
+    pub run_shards: u32,
+}
+
+impl MachineConfig {
+    /// The metadata group's shard number.
+    pub const META_SHARD: u32 = u32::MAX;
+}
+
+/// A stored value could not be read: the store is damaged or from a newer version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Corrupt(pub String);
+
+/// A metadata entry: its version and the public message, serialized.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MetaValue {
+    /// Grows with every write of the entry; never 0.
+    pub version: u64,
+    /// Serialized definition.
+    pub value: bytes::Bytes,
+}
+
+/// State of one shard's machine. In memory are all resident tables and the runs that commands touched.
+#[derive(Debug)]
+pub struct State {
+    /// Who this machine is.
+    pub config: MachineConfig,
+    /// What this shard knows of definitions.
+    pub definitions: Definitions,
+    pub(crate) meta: Arc<BTreeMap<Vec<u8>, MetaValue>>,
+    pub(crate) outbox: BTreeMap<(u32, u64), Command>,
+    pub(crate) queues: Queues,
+    pub(crate) worker_groups: BTreeMap<Vec<u8>, internal::TaskWorkerGroupRecord>,
+    pub(crate) applied: internal::AppliedRecord,
+    /// Writes of resident tables since the last flush set; runs are encoded when the set is taken.
+    pub(crate) writes: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
+    wakes: BTreeSet<Vec<u8>>,
+    residence: residence::Residence,
+    flush: flush::Progress,
+}
+
+/// What a command works with while its run is taken out of the state.
+pub struct Context<'a> {
+    /// The batch's time, in milliseconds since the epoch.
+    pub now_ms: i64,
+    /// Definitions of all tenants.
+    pub definitions: &'a Definitions,
+    /// Queues of all tenants.
+    pub queues: &'a mut Queues,
+    /// Writes of resident tables.
+    pub writes: &'a mut BTreeMap<Vec<u8>, Option<Vec<u8>>>,
+    /// What must be done after the commit.
+    pub effects: &'a mut Effects,
+}
+
+impl State {
+    /// An empty state, as of a shard that never applied anything.
+    pub fn new(config: MachineConfig) -> Self {
+        Self {
+            config,
+            definitions: Definitions::default(),
+            meta: Arc::default(),
+            outbox: BTreeMap::new(),
+            queues: Queues::default(),
+            worker_groups: BTreeMap::new(),
+            applied: internal::AppliedRecord::default(),
+            writes: BTreeMap::new(),
+            wakes: BTreeSet::new(),
+            residence: residence::Residence::default(),
+            flush: flush::Progress::default(),
+        }
+    }
+
+    /// Takes in one stored entry of a resident table ([`key::RESIDENT_TABLES`]) when the shard opens.
+    ///
+    /// # Errors
+    /// [`Corrupt`] if key or value cannot be read.
+    pub fn load(&mut self, key: &[u8], value: &[u8]) -> Result<(), Corrupt> {
+        let damaged = |what: &str| Corrupt(format!("{what} under key {key:02x?}"));
+        match key.first() {
+            Some(&key::TABLE_APPLIED) => {
+                self.applied = decode(value)?;
+                self.queues.set_sequence(self.applied.queue_sequence);
+            }
+            Some(&key::TABLE_DEFINITION) => self.definitions.load(&key[1..], value)?,
+            Some(&key::TABLE_META) => {
+                let entry: internal::MetaEntry = decode(value)?;
+                let value = MetaValue { version: entry.version, value: entry.value.into() };
+                Arc::make_mut(&mut self.meta).insert(key[1..].to_vec(), value);
+            }
+            Some(&key::TABLE_OUTBOX) => {
+                let entry: internal::OutboxEntry = decode(value)?;
+                let command = Command::decode(&*entry.command).map_err(|_| damaged("outbox command"))?;
+                self.outbox.insert((entry.target_shard, entry.sequence), command);
+            }
+            Some(&key::TABLE_QUEUE) => {
+                let (tenant, task_def, sequence) = key::parse_queue(key).ok_or_else(|| damaged("queue key"))?;
+                self.queues.load(&tenant, &task_def, sequence, decode(value)?);
+            }
+            Some(&key::TABLE_WAKE) => {
+                key::parse_wake(key).ok_or_else(|| damaged("wake-up key"))?;
+                self.wakes.insert(key.to_vec());
+            }
+            Some(&key::TABLE_WORKER_GROUP) => {
+                self.worker_groups.insert(key.to_vec(), decode(value)?);
+            }
+            _ => return Err(damaged("entry of an unknown table")),
+        }
+        Ok(())
+    }
+
+    /// Where the shard stands: index and term of the last applied log entry, and the Raft conf state.
+    pub fn applied(&self) -> &internal::AppliedRecord {
+        &self.applied
+    }
+
+    /// Notes that the log entry at `index` was applied (after its commands were).
+    pub fn set_applied(&mut self, index: u64, term: u64) {
+        self.applied.index = index;
+        self.applied.term = term;
+        self.flush.advanced = true;
+    }
+
+    /// Remembers the batch's time: no later batch may be stamped earlier.
+    pub(crate) fn note_time(&mut self, stamp: &Stamp) {
+        self.applied.last_stamp_ms = self.applied.last_stamp_ms.max(stamp.now_ms);
+    }
+
+    /// Remembers the Raft conf state, opaque to the machine.
+    pub fn set_conf_state(&mut self, conf_state: Vec<u8>) {
+        self.applied.conf_state = conf_state;
+        self.flush.advanced = true;
+    }
+
+    /// All wake-ups that are armed: what a leader must put in its timer queue after opening. Takes the list that
+    /// [`State::load`] collected and adds those of runs that the log brought back.
+    pub fn wakes(&mut self) -> Vec<Arm> {
+        let mut keys = std::mem::take(&mut self.wakes);
+        for (key, value) in &self.writes {
+            if key.first() == Some(&key::TABLE_WAKE) {
+                match value {
+                    Some(_) => keys.insert(key.clone()),
+                    None => keys.remove(key),
+                };
+            }
+        }
+        keys.iter()
+            .filter_map(|key| key::parse_wake(key))
+            .map(|(due_ms, tenant, wf_run_id)| Arm { due_ms, tenant, wf_run_id })
+            .collect()
+    }
+
+    /// All undelivered messages to other shards, oldest first per target: what a new leader must send.
+    pub fn outbox(&self) -> Vec<Outgoing> {
+        self.outbox
+            .iter()
+            .map(|(&(target_shard, sequence), command)| Outgoing { target_shard, sequence, command: command.clone() })
+            .collect()
+    }
+
+    /// Which queues (tenant, TaskDef) this command could feed: what the shard guesses claims from.
+    pub fn hints(&self, command: &Command) -> Vec<(String, String)> {
+        let tenant = &command.tenant;
+        match &command.kind {
+            Some(Kind::RunWf(run_wf)) => {
+                let Some(request) = &run_wf.request else { return Vec::new() };
+                let (major, revision) = (request.major_version, request.revision);
+                let Some(spec) = self.definitions.wf_spec(tenant, &request.wf_spec_name, major, revision) else {
+                    return Vec::new();
+                };
+                let thread = &spec.wf_spec.entrypoint_thread_name;
+                let Some(facts) = spec.threads.get(thread) else { return Vec::new() };
+                spec.feeds(thread, &facts.entrypoint).iter().map(|name| (tenant.clone(), name.clone())).collect()
+            }
+            Some(Kind::ReportTask(report)) => {
+                let Some(id) = &report.task_run_id else { return Vec::new() };
+                let run = id.wf_run_id.as_ref().and_then(|wf_run_id| self.run(&key::run(tenant, wf_run_id)));
+                match (run, run::parse_guid(&id.task_guid)) {
+                    (Some(run), Some(place)) => run::edge::feeds(run, place),
+                    _ => Vec::new(),
+                }
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// The non-empty queues with their lengths (tenant, TaskDef, length).
+    pub fn queues(&self) -> Vec<(&str, &str, usize)> {
+        self.queues.lengths()
+    }
+
+    /// Length of one queue.
+    pub fn queue_length(&self, tenant: &str, task_def: &str) -> usize {
+        self.queues.length(tenant, task_def)
+    }
+
+    /// Snapshot of the metadata entries (meta key -> version, value); only filled in the metadata group.
+    pub fn meta(&self) -> &Arc<BTreeMap<Vec<u8>, MetaValue>> {
+        &self.meta
+    }
+
+    pub(crate) fn context<'a>(&'a mut self, stamp: &Stamp, effects: &'a mut Effects) -> Context<'a> {
+        Context {
+            now_ms: stamp.now_ms,
+            definitions: &self.definitions,
+            queues: &mut self.queues,
+            writes: &mut self.writes,
+            effects,
+        }
+    }
+
+    /// Takes an entry off its queue; one that never reached the store leaves no trace there.
+    pub(crate) fn remove_from_queue(&mut self, tenant: &str, task_def: &str, sequence: u64) {
+        self.queues.remove(tenant, task_def, sequence);
+        let key = key::queue(tenant, task_def, sequence);
+        if sequence > self.flush.queue_sequence {
+            self.writes.remove(&key);
+        } else {
+            self.writes.insert(key, None);
+        }
+    }
+}
+
+pub(crate) fn decode<M: Message + Default>(value: &[u8]) -> Result<M, Corrupt> {
+    M::decode(record::payload(value)?).map_err(|error| Corrupt(format!("stored record: {error}")))
+}

@@ -1,0 +1,150 @@
+//! Which runs are in memory: taken in on demand, pinned while commands wait for them, evicted when clean and long unused.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Corrupt, State};
+use crate::run::{Run, record};
+
+/// Runs in memory and what is known about those that do not exist.
+#[derive(Debug, Default)]
+pub(super) struct Residence {
+    pub(super) runs: BTreeMap<Vec<u8>, Box<Run>>,
+    pub(super) dirty: BTreeSet<Vec<u8>>,
+    absent: BTreeSet<Vec<u8>>,
+    pins: BTreeMap<Vec<u8>, usize>,
+    clock: u64,
+    pub(super) bytes: usize,
+}
+
+impl State {
+    /// Takes in a run record that [`crate::needs`] asked for; `None` = the store has none. Ignored if known already.
+    ///
+    /// # Errors
+    /// [`Corrupt`] if the record cannot be read or names a definition that this shard does not have.
+    pub fn insert(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<(), Corrupt> {
+        if self.residence.runs.contains_key(key) {
+            return Ok(());
+        }
+        let Some(value) = value else {
+            self.residence.absent.insert(key.to_vec());
+            return Ok(());
+        };
+        let record = record::decode(value)?;
+        let uid = record.spec_uid;
+        let spec = self
+            .definitions
+            .spec_by_uid(uid)
+            .ok_or_else(|| Corrupt(format!("a run record is bound to WfSpec {uid}, which is not stored")))?;
+        let mut run = record::into_run(key.to_vec(), record, spec, value.len() * 3);
+        self.residence.clock += 1;
+        run.stored.used = self.residence.clock;
+        self.residence.bytes += run.stored.bytes;
+        self.residence.absent.remove(key);
+        self.residence.runs.insert(key.to_vec(), Box::new(run));
+        Ok(())
+    }
+
+    /// Keeps the run (or the knowledge of its absence) in memory until [`State::unpin`]; counts.
+    pub fn pin(&mut self, key: &[u8]) {
+        *self.residence.pins.entry(key.to_vec()).or_insert(0) += 1;
+    }
+
+    /// Releases one pin.
+    pub fn unpin(&mut self, key: &[u8]) {
+        let Some(pins) = self.residence.pins.get_mut(key) else { return };
+        *pins -= 1;
+        if *pins == 0 {
+            self.residence.pins.remove(key);
+            self.residence.absent.remove(key);
+        }
+    }
+
+    /// True if a command on this run can be applied: it is in memory, or known not to exist.
+    pub fn knows_run(&self, key: &[u8]) -> bool {
+        self.residence.runs.contains_key(key) || self.residence.absent.contains(key)
+    }
+
+    /// True if the run is in memory.
+    pub(crate) fn has_run(&self, key: &[u8]) -> bool {
+        self.residence.runs.contains_key(key)
+    }
+
+    /// The run, if it is in memory.
+    pub(crate) fn run(&self, key: &[u8]) -> Option<&Run> {
+        self.residence.runs.get(key).map(|run| &**run)
+    }
+
+    /// Takes a run out to work on it; [`State::put_run`] brings it back.
+    pub(crate) fn take_run(&mut self, key: &[u8]) -> Option<Box<Run>> {
+        let run = self.residence.runs.remove(key)?;
+        self.residence.bytes = self.residence.bytes.saturating_sub(run.stored.bytes);
+        Some(run)
+    }
+
+    /// Brings back a changed run, or a new one.
+    pub(crate) fn put_run(&mut self, run: impl Into<Box<Run>>) {
+        let mut run = run.into();
+        self.residence.clock += 1;
+        run.stored.used = self.residence.clock;
+        run.stored.dirty = true;
+        self.residence.bytes += run.stored.bytes;
+        self.residence.absent.remove(&run.key);
+        self.residence.dirty.insert(run.key.clone());
+        self.residence.runs.insert(run.key.clone(), run);
+    }
+
+    /// Rough size of the runs in memory, in bytes.
+    pub fn memory_bytes(&self) -> usize {
+        self.residence.bytes
+    }
+
+    /// Number of runs in memory.
+    pub fn resident_runs(&self) -> usize {
+        self.residence.runs.len()
+    }
+
+    /// Evicts clean, unpinned runs, least recently used first, until `memory_bytes() <= target_bytes` or none is left.
+    pub fn evict(&mut self, target_bytes: usize) {
+        if self.residence.bytes <= target_bytes {
+            return;
+        }
+        let flushed = self.flush.done;
+        let residence = &mut self.residence;
+        let mut candidates: Vec<(u64, Vec<u8>)> = residence
+            .runs
+            .values()
+            .filter(|run| !run.stored.dirty && run.stored.flush <= flushed && !residence.pins.contains_key(&run.key))
+            .map(|run| (run.stored.used, run.key.clone()))
+            .collect();
+        candidates.sort_unstable();
+        for (_, key) in candidates {
+            if residence.bytes <= target_bytes {
+                break;
+            }
+            residence.remove(&key);
+        }
+    }
+
+    /// Drops finished runs whose last flush is done: reads find them in the store.
+    pub(super) fn drop_finished(&mut self, keys: Vec<Vec<u8>>) {
+        let flushed = self.flush.done;
+        for key in keys {
+            let residence = &mut self.residence;
+            let clean = residence
+                .runs
+                .get(&key)
+                .is_some_and(|run| run.is_terminal() && !run.stored.dirty && run.stored.flush <= flushed);
+            if clean && !residence.pins.contains_key(&key) {
+                residence.remove(&key);
+            }
+        }
+    }
+}
+
+impl Residence {
+    fn remove(&mut self, key: &[u8]) {
+        if let Some(run) = self.runs.remove(key) {
+            self.bytes = self.bytes.saturating_sub(run.stored.bytes);
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! One shard's machine with a store in memory: performs the commands of a script.
+//!
+//! Commands: `task_def ...`, `spec ...`, `delete_spec NAME`, `delete_task_def NAME`, `at MS COMMAND` with COMMAND one of
+//! `run_wf ID SPEC [VAR=VALUE]...`, `claim DEF POLL`, `unclaim ID NODE ATTEMPT`,
+//! `report ID NODE ATTEMPT success [VALUE] | failed [TEXT] | exception NAME | status NUMBER`, `timer ID DUE`;
+//! `flush` (shows what the store gets), `restart` (a new machine on the same store), `show ID` (the run in full).
+
+use std::collections::BTreeMap;
+
+use lh_machine::{
+    Command, Effects, MachineConfig, Stamp, State, apply,
+    internal::{self, command::Kind, meta_write},
+    key::{self, MetaKind},
+    needs, pb,
+};
+use prost::Message;
+
+use super::{language, print};
+
+const TENANT: &str = "default";
+
+pub struct World {
+    state: State,
+    store: BTreeMap<Vec<u8>, Vec<u8>>,
+    sequence: u64,
+}
+
+impl World {
+    pub fn new() -> Self {
+        Self { state: new_state(), store: BTreeMap::new(), sequence: 0 }
+    }
+
+    /// Performs one line; returns what came of it.
+    pub fn perform(&mut self, line: &str) -> String {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        match words[0] {
+            "task_def" => {
+                let key = key::meta(MetaKind::TaskDef, TENANT, words[1], &[]);
+                self.define(key, Some(language::task_def(&words[1..]).encode_to_vec()))
+            }
+            "spec" => {
+                let (head, body) = line.split_once(" : ").unwrap();
+                let head = head.splitn(3, ' ').nth(2).unwrap_or("");
+                let wf_spec = language::wf_spec(words[1], head, body);
+                self.define(key::meta(MetaKind::WfSpec, TENANT, words[1], &[0, 0]), Some(wf_spec.encode_to_vec()))
+            }
+            "delete_spec" => self.define(key::meta(MetaKind::WfSpec, TENANT, words[1], &[0, 0]), None),
+            "delete_task_def" => self.define(key::meta(MetaKind::TaskDef, TENANT, words[1], &[]), None),
+            "at" => self.command(words[1].parse().unwrap(), &words[2..]),
+            "flush" => self.flush(),
+            "restart" => self.restart(),
+            "show" => print::run(self, words[1]),
+            other => panic!("unknown command {other}"),
+        }
+    }
+
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    pub fn stored(&self, key: &[u8]) -> Option<&Vec<u8>> {
+        self.store.get(key)
+    }
+
+    fn define(&mut self, key: Vec<u8>, value: Option<Vec<u8>>) -> String {
+        self.sequence += 1;
+        let arrived =
+            internal::DefinitionsArrived { sequence: self.sequence, writes: vec![meta_write::Write { key, value }] };
+        let effects = self.apply(0, Kind::DefinitionsArrived(arrived));
+        match effects.reply {
+            Some(Ok(_)) => String::new(),
+            other => format!("definition refused: {other:?}\n"),
+        }
+    }
+
+    fn command(&mut self, now_ms: i64, words: &[&str]) -> String {
+        let kind = match words[0] {
+            "run_wf" => run_wf(&words[1..]),
+            "claim" => Kind::ClaimTask(internal::ClaimTask {
+                task_def_name: words[1].to_owned(),
+                poll_id: words[2].parse().unwrap(),
+                client_id: format!("worker-{}", words[2]),
+                task_worker_version: None,
+            }),
+            "unclaim" => Kind::UnclaimTask(internal::UnclaimTask {
+                task_run_id: Some(task_run_id(words[1], words[2])),
+                attempt_number: words[3].parse().unwrap(),
+            }),
+            "report" => Kind::ReportTask(report(&words[1..])),
+            "timer" => Kind::TimerDue(internal::TimerDue {
+                wf_run_id: Some(wf_run_id(words[1])),
+                due_ms: words[2].parse().unwrap(),
+            }),
+            other => panic!("unknown command {other}"),
+        };
+        let effects = self.apply(now_ms, kind);
+        print::effects(&effects)
+    }
+
+    fn apply(&mut self, now_ms: i64, kind: Kind) -> Effects {
+        let command = Command { tenant: TENANT.to_owned(), kind: Some(kind) };
+        for key in needs(&self.state, &command, 0) {
+            let value = self.store.get(&key).cloned();
+            self.state.insert(&key, value.as_deref()).unwrap();
+        }
+        apply(&mut self.state, &Stamp { now_ms, seed: 7 }, &command)
+    }
+
+    fn flush(&mut self) -> String {
+        let set = self.state.take_flush();
+        let text = print::writes(&set.writes);
+        for (key, value) in set.writes {
+            match value {
+                Some(value) => self.store.insert(key, value),
+                None => self.store.remove(&key),
+            };
+        }
+        self.state.flushed();
+        text
+    }
+
+    fn restart(&mut self) -> String {
+        self.state = new_state();
+        for (key, value) in &self.store {
+            if key::RESIDENT_TABLES.contains(&key[0]) {
+                self.state.load(key, value).unwrap();
+            }
+        }
+        let wakes: Vec<String> =
+            self.state.wakes().iter().map(|arm| format!("timer {} {}\n", arm.due_ms, arm.wf_run_id.id)).collect();
+        let queues: Vec<String> =
+            self.state.queues().iter().map(|(_, task_def, length)| format!("queue {task_def} {length}\n")).collect();
+        wakes.concat() + &queues.concat()
+    }
+}
+
+fn new_state() -> State {
+    State::new(MachineConfig { shard: 0, run_shards: 1 })
+}
+
+pub fn wf_run_id(text: &str) -> pb::WfRunId {
+    key::wf_run_id(text.split('_')).unwrap()
+}
+
+/// `place` is `thread-position`, or a complete guid.
+pub fn task_run_id(run: &str, place: &str) -> pb::TaskRunId {
+    let id = wf_run_id(run);
+    let suffix = lh_machine::run::guid_suffix(&id);
+    let task_guid = if place.matches('-').count() == 1 { format!("{place}-{suffix}") } else { place.to_owned() };
+    pb::TaskRunId { wf_run_id: Some(id), task_guid }
+}
+
+fn run_wf(words: &[&str]) -> Kind {
+    let mut request =
+        pb::RunWfRequest { wf_spec_name: words[1].to_owned(), id: Some(words[0].to_owned()), ..Default::default() };
+    for word in &words[2..] {
+        let (name, value) = word.split_once('=').unwrap();
+        match name {
+            "major" => request.major_version = Some(value.parse().unwrap()),
+            "revision" => request.revision = Some(value.parse().unwrap()),
+            "parent" => request.parent_wf_run_id = Some(wf_run_id(value)),
+            _ => {
+                request.variables.insert(name.to_owned(), language::literal(value));
+            }
+        }
+    }
+    Kind::RunWf(internal::RunWf { request: Some(request), id_is_generated: false })
+}
+
+fn report(words: &[&str]) -> pb::ReportTaskRun {
+    use pb::report_task_run::Result as Sent;
+    let rest = words.get(4).copied();
+    let (status, result) = match words[3] {
+        "success" => (pb::TaskStatus::TaskSuccess as i32, rest.map(|text| Sent::Output(language::literal(text)))),
+        "failed" => {
+            let error = pb::LhTaskError { message: rest.unwrap_or("broken").to_owned(), ..Default::default() };
+            (pb::TaskStatus::TaskFailed as i32, Some(Sent::Error(error)))
+        }
+        "exception" => {
+            let exception = pb::LhTaskException {
+                name: rest.unwrap().to_owned(),
+                message: "thrown".to_owned(),
+                content: words.get(5).map(|text| language::literal(text)),
+            };
+            (pb::TaskStatus::TaskException as i32, Some(Sent::Exception(exception)))
+        }
+        "status" => (rest.unwrap().parse().unwrap(), words.get(5).map(|text| Sent::Output(language::literal(text)))),
+        other => panic!("unknown report {other}"),
+    };
+    pb::ReportTaskRun {
+        task_run_id: Some(task_run_id(words[0], words[1])),
+        attempt_number: words[2].parse().unwrap(),
+        status,
+        result,
+        ..Default::default()
+    }
+}
