@@ -1,0 +1,78 @@
+//! Every limit of a shard and of the log, with its reason.
+
+/// Size of a log segment file in bytes: small enough that recycling keeps little space, large enough that a busy server
+/// starts about one a second.
+pub const SEGMENT_BYTES: u64 = 16 << 20;
+
+/// Free space in bytes below which work that grows the data (new runs, new definitions) is refused: what is running can
+/// still be finished and the store can still be compacted (fault 7).
+pub const RESERVE_BYTES: u64 = 64 << 20;
+
+/// Free space in bytes below which nothing is proposed any more: two segments' worth, so that a segment that is being
+/// prepared cannot fail half-way.
+pub const FULL_BYTES: u64 = 2 * SEGMENT_BYTES;
+
+/// How often the free space is looked at, in ms: 200 ms of full speed write a few MiB, far less than the reserve.
+pub const SPACE_CHECK_MS: u64 = 200;
+
+/// Log bytes that a shard may have beyond what its store persisted; then the store is asked to persist and the log is
+/// cut. Bounds both the disk that the log takes and the time that a start-up replays.
+pub const LOG_BYTES_BEFORE_PERSIST: u64 = 64 << 20;
+
+/// Segments that wait to be used again; more are removed.
+pub const RETIRED_SEGMENTS: usize = 3;
+
+/// A batch is closed at this size in bytes, whatever else waits: keeps log entries far below a segment.
+pub const BATCH_BYTES: usize = 1 << 20;
+
+/// Commands per batch: bounds the time that one apply keeps the front waiting (they may share a thread).
+pub const BATCH_COMMANDS: usize = 4096;
+
+/// Claims of one queue per batch: finding the k-th entry of a queue costs k steps.
+pub const CLAIMS_PER_QUEUE: usize = 256;
+
+/// Above this rate (commands per ms) batches are spaced by [`BATCH_WINDOW_NS`]; below it the wait would be latency for
+/// nothing.
+pub const BUSY_COMMANDS_PER_MS: f64 = 8.0;
+
+/// Shortest distance of two closes of a busy shard, in ns: 1 ms adds half a millisecond to the median and costs
+/// throughput, none costs 60 % more fsyncs.
+pub const BATCH_WINDOW_NS: u64 = 500_000;
+
+/// Commands that may wait in a shard before new runs are refused: about a third of a second of full speed.
+pub const QUEUED_BEFORE_NEW_RUNS_ARE_REFUSED: usize = 8192;
+
+/// Commands that may wait in a shard before every command that somebody waits for is refused.
+pub const QUEUED_BEFORE_ALL_IS_REFUSED: usize = 65_536;
+
+/// Commands whose records are being fetched at one time; more wait their turn, so that a hundred thousand sleepers that
+/// wake at once do not sit in memory at once.
+pub const FETCHING_COMMANDS: usize = 2048;
+
+/// Keys per crossing to the store: bounds how long one fetch keeps the others waiting.
+pub const FETCH_KEYS: usize = 1024;
+
+/// Dirty records from which a flush pays, if most of them are closed for good.
+pub const FLUSH_RECORDS: usize = 1500;
+
+/// Closed records per live one from which a flush pays: a live record will be written again, a closed one will not.
+pub const FLUSH_CLOSED_PER_LIVE: usize = 2;
+
+/// Longest time in ms that a change is in memory and log only: bounds what a start-up must replay and a search must wait for.
+pub const FLUSH_AFTER_MS: u64 = 100;
+
+/// Wait in ms before a flush that found the disk full is tried again.
+pub const FLUSH_RETRY_MS: u64 = 250;
+
+/// Entries per scan when a shard opens.
+pub const SCAN_ENTRIES: usize = 10_000;
+
+/// Raft's clock in ms: heartbeats every two ticks, elections after twenty.
+pub const TICK_MS: u64 = 100;
+
+/// Committed entries that are applied at one go in bytes: bounds memory while a long log is replayed.
+pub const APPLY_BYTES: u64 = 4 << 20;
+
+/// Rounds of a read in which the memory changed under it before it is refused: each round needs a flush in between, so
+/// this many mean that the store is far too slow.
+pub const READ_RESTARTS: u32 = 16;

@@ -1,0 +1,219 @@
+//! Segments ahead of need: preallocated or recycled by a thread of their own, which also watches the free space.
+//!
+//! Filling 16 MiB with zeros while commands wait would stall all shards. The next segment therefore always exists
+//! before the current one is full. A recycled segment is a retired one under a new name.
+
+use std::{
+    collections::VecDeque,
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicU8, Ordering},
+        mpsc,
+    },
+    time::Duration,
+};
+
+use super::format;
+use crate::{
+    ports::{Disk, DiskFile},
+    shard::limits,
+};
+
+/// How much room the disk has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Space {
+    /// Enough.
+    Ample = 0,
+    /// Below [`limits::RESERVE_BYTES`]: nothing new is started.
+    Low = 1,
+    /// Below [`limits::FULL_BYTES`], or a segment could not be prepared: nothing is proposed.
+    Full = 2,
+}
+
+/// What is known of the free space; shared by all shards, updated by the preparing thread.
+#[derive(Clone, Debug, Default)]
+pub struct SpaceWatch(Arc<AtomicU8>);
+
+impl SpaceWatch {
+    /// The latest finding.
+    pub fn get(&self) -> Space {
+        match self.0.load(Ordering::Relaxed) {
+            0 => Space::Ample,
+            1 => Space::Low,
+            _ => Space::Full,
+        }
+    }
+
+    /// Notes a finding.
+    pub fn set(&self, space: Space) {
+        self.0.store(space as u8, Ordering::Relaxed);
+    }
+
+    /// Looks at the disk.
+    pub fn look(&self, disk: &dyn Disk) -> io::Result<()> {
+        let free = disk.free_bytes()?;
+        self.set(match free {
+            free if free < limits::FULL_BYTES => Space::Full,
+            free if free < limits::RESERVE_BYTES => Space::Low,
+            _ => Space::Ample,
+        });
+        Ok(())
+    }
+}
+
+/// Where the log gets its segments from and leaves them.
+pub trait Segments: Send {
+    /// The file of segment `sequence`, ready to be written from its start.
+    fn take(&mut self, sequence: u64) -> io::Result<Box<dyn DiskFile>>;
+    /// The segment is needed no more. Called oldest first, so that what is left is always without gaps.
+    fn retire(&mut self, sequence: u64) -> io::Result<()>;
+}
+
+/// Makes segments when they are asked for.
+pub struct Stock {
+    disk: Arc<dyn Disk>,
+    segment_bytes: u64,
+    retired: VecDeque<u64>,
+    prepared: Option<u64>,
+}
+
+impl Stock {
+    /// A stock that knows of a segment that exists already under its number.
+    pub fn new(disk: Arc<dyn Disk>, segment_bytes: u64, prepared: Option<u64>) -> Self {
+        Self { disk, segment_bytes, retired: VecDeque::new(), prepared }
+    }
+
+    /// Makes segment `sequence`: its name survives a crash when this returns.
+    pub fn make(&mut self, sequence: u64) -> io::Result<Box<dyn DiskFile>> {
+        let name = format::segment_name(sequence);
+        if self.prepared.take() != Some(sequence)
+            && let Some(old) = self.retired.pop_front()
+        {
+            self.disk.rename(&format::segment_name(old), &name)?;
+            self.disk.sync_directory()?;
+        }
+        let file = self.disk.open(&name, self.segment_bytes)?;
+        self.disk.sync_directory()?;
+        Ok(file)
+    }
+
+    /// Keeps the segment for later, or removes it.
+    pub fn keep(&mut self, sequence: u64) -> io::Result<()> {
+        self.retired.push_back(sequence);
+        while self.retired.len() > limits::RETIRED_SEGMENTS {
+            if let Some(oldest) = self.retired.pop_front() {
+                self.disk.remove(&format::segment_name(oldest))?;
+                self.disk.sync_directory()?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Segments for Stock {
+    fn take(&mut self, sequence: u64) -> io::Result<Box<dyn DiskFile>> {
+        self.make(sequence)
+    }
+
+    fn retire(&mut self, sequence: u64) -> io::Result<()> {
+        self.keep(sequence)
+    }
+}
+
+enum Task {
+    Prepare(u64),
+    Retire(u64),
+}
+
+/// Segments made ahead by a thread, which lives until this is dropped.
+pub struct Ahead {
+    tasks: mpsc::Sender<Task>,
+    made: mpsc::Receiver<(u64, io::Result<Box<dyn DiskFile>>)>,
+}
+
+impl Ahead {
+    /// Starts the thread; it prepares segment `next` at once and keeps `space` up to date.
+    pub fn start(
+        stock: Stock,
+        next: u64,
+        space: SpaceWatch,
+        failure: Arc<dyn Fn(String) + Send + Sync>,
+    ) -> io::Result<Self> {
+        let (tasks, inbox) = mpsc::channel();
+        let (outbox, made) = mpsc::channel();
+        std::thread::Builder::new().name("log-prepare".to_owned()).spawn(move || {
+            Preparer { stock, space, failure, wanted: Some(next), outbox }.run(&inbox);
+        })?;
+        Ok(Self { tasks, made })
+    }
+}
+
+impl Segments for Ahead {
+    fn take(&mut self, sequence: u64) -> io::Result<Box<dyn DiskFile>> {
+        loop {
+            let (made, file) = self.made.recv().map_err(|_| io::Error::other("the preparing thread is gone"))?;
+            // Once asked for, it is made; the thread may be gone only while the server stops.
+            let _ = self.tasks.send(Task::Prepare(made + 1));
+            if made == sequence {
+                return file;
+            }
+        }
+    }
+
+    fn retire(&mut self, sequence: u64) -> io::Result<()> {
+        self.tasks.send(Task::Retire(sequence)).map_err(|_| io::Error::other("the preparing thread is gone"))
+    }
+}
+
+struct Preparer {
+    stock: Stock,
+    space: SpaceWatch,
+    failure: Arc<dyn Fn(String) + Send + Sync>,
+    wanted: Option<u64>,
+    outbox: mpsc::Sender<(u64, io::Result<Box<dyn DiskFile>>)>,
+}
+
+impl Preparer {
+    fn run(mut self, inbox: &mpsc::Receiver<Task>) {
+        let mut failed = false;
+        loop {
+            if let Some(sequence) = self.wanted {
+                self.prepare(sequence);
+            }
+            match inbox.recv_timeout(Duration::from_millis(limits::SPACE_CHECK_MS)) {
+                Ok(Task::Prepare(sequence)) => self.wanted = Some(sequence),
+                Ok(Task::Retire(sequence)) => {
+                    if let Err(error) = self.stock.keep(sequence) {
+                        self.fail(&mut failed, &error);
+                    }
+                }
+                Err(mpsc::RecvTimeoutError::Timeout) => {}
+                Err(mpsc::RecvTimeoutError::Disconnected) => return,
+            }
+            if self.wanted.is_none()
+                && let Err(error) = self.space.look(self.stock.disk.as_ref())
+            {
+                self.fail(&mut failed, &error);
+            }
+        }
+    }
+
+    fn prepare(&mut self, sequence: u64) {
+        match self.stock.make(sequence) {
+            // Space comes back: tried again after the next wait.
+            Err(error) if error.kind() == io::ErrorKind::StorageFull => self.space.set(Space::Full),
+            made => {
+                self.wanted = None;
+                let _ = self.outbox.send((sequence, made));
+            }
+        }
+    }
+
+    fn fail(&self, failed: &mut bool, error: &io::Error) {
+        if !std::mem::replace(failed, true) {
+            (self.failure)(format!("log directory: {error}"));
+        }
+    }
+}
