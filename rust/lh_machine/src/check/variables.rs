@@ -1,0 +1,111 @@
+//! Variable declarations of a WfSpec and the names that refer to them (X-1..X-6, section 12.1).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::shape::ReferencesByNode;
+use super::{Definitions, Reason, types};
+use crate::pb;
+
+/// The one variable name that several threads may declare: content handed to a handler or child (X-1).
+pub(super) const INPUT: &str = "INPUT";
+
+/// Brings all declarations into the form that is stored and checks them (X-1..X-5, TYP-10).
+pub(super) fn settle(
+    threads: &mut BTreeMap<String, pb::ThreadSpec>,
+    parent: Option<&pb::wf_spec::ParentWfSpecReference>,
+    definitions: &dyn Definitions,
+) -> Result<(), Reason> {
+    let mut seen = BTreeSet::new();
+    for (thread_name, thread) in threads {
+        let mut own = BTreeSet::new();
+        for declaration in &mut thread.variable_defs {
+            let Some(variable) = &mut declaration.var_def else {
+                return Err(format!("ThreadSpec {thread_name} invalid: a variable is missing its var_def"));
+            };
+            let name = variable.name.clone();
+            let inside =
+                |reason: Reason| format!("ThreadSpec {thread_name} invalid: Variable {name} invalid: {reason}");
+            let is_new = own.insert(name.clone()) && (seen.insert(name.clone()) || name == INPUT);
+            if !is_new {
+                return Err(inside(format!("variable {name} is declared twice, duplicates not allowed")));
+            }
+            settle_one(variable, definitions).map_err(inside)?;
+            require_inherited(declaration.access_level, &name, parent, definitions).map_err(inside)?;
+        }
+    }
+    Ok(())
+}
+
+/// Refuses a node that uses a variable that no thread declares (X-6, STA-2); scope is a matter of run time (SC-5).
+pub(super) fn require_declared(
+    threads: &BTreeMap<String, pb::ThreadSpec>,
+    references: &ReferencesByNode,
+) -> Result<(), Reason> {
+    let definitions = threads.values().flat_map(|thread| &thread.variable_defs);
+    let declared: BTreeSet<&str> = definitions
+        .filter_map(|declaration| declaration.var_def.as_ref())
+        .map(|variable| variable.name.as_str())
+        .collect();
+    for ((thread_name, node_name), used) in references {
+        if let Some(missing) = used.variables.iter().find(|name| !declared.contains(name.as_str())) {
+            return Err(format!(
+                "ThreadSpec {thread_name} invalid: Node {node_name} invalid: refers to missing var {missing}: unknown \
+                 or out-of-scope variable"
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Why a parent WfSpec that cannot be found is refused (P-1).
+pub(super) fn nonexistent_parent(parent: &pb::wf_spec::ParentWfSpecReference) -> Reason {
+    format!("nonexistent parent wfSpec {} version {}", parent.wf_spec_name, parent.wf_spec_major_version)
+}
+
+/// The latest revision of the parent's major version (P-1).
+pub(super) fn find_parent(
+    parent: &pb::wf_spec::ParentWfSpecReference,
+    definitions: &dyn Definitions,
+) -> Result<pb::WfSpec, Reason> {
+    definitions
+        .wf_spec(&parent.wf_spec_name, Some(parent.wf_spec_major_version), None)
+        .ok_or_else(|| nonexistent_parent(parent))
+}
+
+fn settle_one(variable: &mut pb::VariableDef, definitions: &dyn Definitions) -> Result<(), Reason> {
+    let declared = types::settle_variable(variable, definitions)?;
+    if let Some(default) = variable.default_value.take() {
+        let accepted = types::accept_default(&declared, default, definitions)
+            .map_err(|reason| format!("default value does not fit: {reason}"))?;
+        variable.default_value = Some(accepted);
+    }
+    Ok(())
+}
+
+fn require_inherited(
+    access_level: i32,
+    name: &str,
+    parent: Option<&pb::wf_spec::ParentWfSpecReference>,
+    definitions: &dyn Definitions,
+) -> Result<(), Reason> {
+    let level = pb::WfRunVariableAccessLevel::try_from(access_level)
+        .map_err(|_| format!("unknown access level {access_level}"))?;
+    if level != pb::WfRunVariableAccessLevel::InheritedVar {
+        return Ok(());
+    }
+    let Some(parent) = parent else {
+        return Err("Only child workflows are allowed to access INHERITED variables".to_owned());
+    };
+    let spec = find_parent(parent, definitions)?;
+    let declarations = spec.thread_specs.values().flat_map(|thread| &thread.variable_defs);
+    let mut same_name = declarations
+        .filter(|declaration| declaration.var_def.as_ref().is_some_and(|variable| variable.name == name))
+        .peekable();
+    if same_name.peek().is_none() {
+        return Err(format!("{name} does not exist in parent WfSpec"));
+    }
+    if same_name.all(|declaration| declaration.access_level() == pb::WfRunVariableAccessLevel::PrivateVar) {
+        return Err(format!("{name} is defined as PRIVATE in parent WfSpec"));
+    }
+    Ok(())
+}
