@@ -38,7 +38,7 @@ fn check(
         return Err(Rejected::invalid("Missing required argument 'wf_spec_name'."));
     }
     let id = request.id.clone().unwrap_or_default();
-    if !is_name(&id) {
+    if !crate::check::name::is_name(&id) {
         return Err(Rejected::invalid(format!(
             "WfRun id '{id}' must be a valid hostname: letters, digits, inner hyphens."
         )));
@@ -89,9 +89,4 @@ fn check_parent(state: &State, tenant: &str, request: &pb::RunWfRequest, wf_spec
             }
         }
     }
-}
-
-fn is_name(text: &str) -> bool {
-    let inner = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-    inner && !text.is_empty() && !text.starts_with('-') && !text.ends_with('-')
 }
