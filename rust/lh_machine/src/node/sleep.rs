@@ -24,7 +24,8 @@ pub(super) fn progress(run: &mut Run, place: (i32, i32), context: &mut Context<'
     let Some(sleep) = sleep_run(run, place) else { return Progress::Waiting };
     let until = sleep.maturation_time.as_ref().map(run::milliseconds).unwrap_or_default();
     if sleep.matured {
-        return Progress::Finished { output: None, end_ms: until.min(context.now_ms) };
+        let end_ms = until.max(arrival_ms(run, place)).min(context.now_ms);
+        return Progress::Finished { output: None, end_ms };
     }
     // `timestamp` and `iso_date` follow their variable while the node waits (03/E-461).
     let spec = run.spec.clone();
@@ -64,6 +65,11 @@ fn sleep_run(run: &Run, place: (i32, i32)) -> Option<&pb::SleepNodeRun> {
         NodeType::Sleep(sleep) => Some(sleep),
         _ => None,
     }
+}
+
+fn arrival_ms(run: &Run, place: (i32, i32)) -> i64 {
+    let node_run = run.nodes.get(&place).and_then(|record| record.node_run.as_ref());
+    node_run.and_then(|node_run| node_run.arrival_time.as_ref()).map(run::milliseconds).unwrap_or_default()
 }
 
 fn set_maturation(run: &mut Run, place: (i32, i32), until_ms: i64) {

@@ -47,38 +47,78 @@ fn wf_run_line(wf_run: &pb::WfRun) -> String {
     format!("WfRun {id} {} position={position}", wf_run.status().as_str_name())
 }
 
-/// Names and kinds of what a flush writes; values are shown by `show`.
+/// Names and kinds of what a flush writes; values are shown by `show`. Spilled nodes are counted.
 pub fn writes(writes: &[(Vec<u8>, Option<Vec<u8>>)]) -> String {
     let mut text = String::new();
+    let mut spilled = 0;
     for (key, value) in writes {
         let action = if value.is_some() { "put" } else { "delete" };
-        text.push_str(&format!("{action} {}\n", readable(key)));
+        let shown = readable(key);
+        if shown.ends_with("node") {
+            spilled += 1;
+        } else {
+            text.push_str(&format!("{action} {shown}\n"));
+        }
+    }
+    if spilled > 0 {
+        text.push_str(&format!("put {spilled} spilled nodes\n"));
     }
     text
 }
 
+/// A key as its table, its text components, and its numbers in decimal.
 fn readable(key: &[u8]) -> String {
-    let mut text = String::new();
-    let mut rest = key;
-    text.push(char::from(rest[0]));
-    rest = &rest[1..];
-    while let Some((byte, more)) = rest.split_first() {
-        match (byte, more.first()) {
-            (0, Some(1)) => {
-                text.push('|');
-                rest = &more[1..];
-            }
-            (byte, _) => {
-                if byte.is_ascii_graphic() {
-                    text.push(char::from(*byte));
-                } else {
-                    text.push_str(&format!("{byte:02x}."));
-                }
-                rest = more;
-            }
+    let table = char::from(key[0]);
+    let mut rest = &key[1..];
+    let mut parts = vec![table.to_string()];
+    let number = |bytes: &[u8]| bytes.iter().fold(0u64, |number, byte| (number << 8) | u64::from(*byte)).to_string();
+    match table {
+        'W' => {
+            parts.push(number(&rest[..8]));
+            rest = &rest[8..];
+        }
+        'D' => {
+            parts.push(rest[0].to_string());
+            rest = &rest[1..];
+        }
+        _ => {}
+    }
+    let mut texts = 0;
+    while let Some((text, more)) = key::take_text(rest).filter(|(text, _)| !text.contains('\0')) {
+        // Numbers that follow the text components may look like a text: each table has its count of texts.
+        if texts == texts_of(table, &parts) {
+            break;
+        }
+        parts.push(text);
+        texts += 1;
+        rest = more;
+        if table == 'I' && texts == 1 {
+            parts.push(rest[0].to_string());
+            rest = &rest[1..];
         }
     }
-    text
+    match (table, rest) {
+        ('T', [2]) => parts.push("run".to_owned()),
+        ('T', [3, ..]) => parts.push("node".to_owned()),
+        ('I', rest) => {
+            parts.push(number(&rest[..8]));
+            parts.push(String::from_utf8_lossy(&rest[8..]).into_owned());
+        }
+        ('Q', rest) => parts.push((number(rest).parse::<u64>().unwrap() - (1 << 40)).to_string()),
+        (_, rest) if !rest.is_empty() => parts.push(number(rest)),
+        _ => {}
+    }
+    parts.join(" ")
+}
+
+fn texts_of(table: char, parts: &[String]) -> usize {
+    match (table, parts.get(2).map(String::as_str)) {
+        ('I', Some("3")) => 4,
+        ('I', Some("4")) => 2,
+        ('I', _) => 3,
+        ('D', _) | ('Q', _) => 2,
+        _ => 8,
+    }
 }
 
 /// Everything a client can read of a run.
