@@ -1,0 +1,91 @@
+"""A server of the bench's own: fresh data directory, free port, ended with the bench."""
+
+import contextlib
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+READY_TIMEOUT_S = 60.0
+STOP_TIMEOUT_S = 60.0
+LOG_TAIL_LINES = 20
+
+
+class BenchError(Exception):
+    """The bench cannot go on; the message is for the person who started it."""
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server that serves."""
+
+    address: str
+    """`HOST:PORT`."""
+    process_id: int
+    shards: int
+
+
+@contextlib.contextmanager
+def running_server(folder: Path, shards: int, log: Path) -> Iterator[Server]:
+    """Runs `lh server start` in an empty `folder`; stops it (SIGTERM) and removes the folder at the end.
+
+    Args:
+        folder: data directory; whatever is there is removed first.
+        shards: number of shards of this server.
+        log: file for what the server says on standard error.
+
+    Raises:
+        BenchError: it did not get ready, or did not stop cleanly.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    program = str(Path(sys.executable).with_name("lh"))
+    command = [program, "server", "start", "--data-dir", str(folder), "--listen", "127.0.0.1:0"]
+    command += ["--shards", str(shards)]
+    with log.open("w", encoding="utf-8") as errors:
+        try:
+            process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True)
+        except FileNotFoundError:
+            raise BenchError(f"{program} is missing: run `make build` first") from None
+        try:
+            yield Server(_address(process, log), process.pid, shards)
+        finally:
+            code = _stop(process)
+    if code != 0:
+        raise BenchError(f"the server ended with {code}; it said:\n{_tail(log)}")
+    shutil.rmtree(folder)
+
+
+def _address(process: subprocess.Popen[str], log: Path) -> str:
+    """The address behind `ready`; a server that hangs is killed, which ends the line that is waited for."""
+    assert process.stdout is not None
+    watchdog = threading.Timer(READY_TIMEOUT_S, process.kill)
+    watchdog.start()
+    try:
+        line = process.stdout.readline()
+    finally:
+        watchdog.cancel()
+    word, _, address = line.strip().partition(" ")
+    if word != "ready" or not address:
+        raise BenchError(f"the server said {line.strip()!r} instead of 'ready HOST:PORT':\n{_tail(log)}")
+    return address
+
+
+def _stop(process: subprocess.Popen[str]) -> int:
+    """Ends the server; returns its exit code (negative: the signal that ended it)."""
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.communicate(timeout=STOP_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+    return process.returncode
+
+
+def _tail(log: Path) -> str:
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    return "\n".join(lines[-LOG_TAIL_LINES:])
