@@ -17,6 +17,7 @@ NEVER_PYTHON = {
         "littlehorse.worker", "littlehorse.cli", "littlehorse.model",
     ),
     "littlehorse.testing": (),  # starts a server inside users' tests
+    "littlehorse.cli.server": ("littlehorse._core", "littlehorse.shard", "rocksdict"),  # `lh server start` starts one
     "littlehorse": ("littlehorse.server", "littlehorse.shard", "littlehorse._core", "rocksdict"),  # SDK, CLI, dashboard
 }  # fmt: skip
 NEVER_IN_PRODUCTION = ("tests", "bench", "loadtest", "examples")
