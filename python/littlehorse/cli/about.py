@@ -1,0 +1,45 @@
+"""`lh version` and `lh whoami`: what answers, and as whom one is known to it."""
+
+from __future__ import annotations
+
+import argparse
+from importlib.metadata import PackageNotFoundError, version
+
+from google.protobuf.empty_pb2 import Empty
+
+from littlehorse.cli.connection import Connection
+from littlehorse.cli.output import Answer, Facts
+from littlehorse.model import LittleHorseVersion, ServerACLs
+
+DISTRIBUTION = "littlehorse-engine"
+
+
+def show_version(connection: Connection, _arguments: argparse.Namespace) -> Answer:
+    """GetServerVersion, beside the version of this program."""
+    reply: LittleHorseVersion = connection.call("GetServerVersion", Empty())
+    api = f"{reply.major_version}.{reply.minor_version}"
+    api += f".{reply.patch_version}" if reply.HasField("patch_version") else ""
+    api += f"-{reply.pre_release_identifier}" if reply.HasField("pre_release_identifier") else ""
+    return Answer(
+        reply, [Facts([("lh", _own_version()), ("Server API", api), ("Server", connection.settings.address)])]
+    )
+
+
+def whoami(connection: Connection, _arguments: argparse.Namespace) -> Answer:
+    """Whoami."""
+    reply = connection.call("Whoami", Empty())
+    tenants = ", ".join(sorted(reply.per_tenant_acls))
+    return Answer(
+        reply, [Facts([("Principal", reply.id.id), ("Rights", _rights(reply.global_acls)), ("Tenants", tenants)])]
+    )
+
+
+def _own_version() -> str:
+    try:
+        return version(DISTRIBUTION)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _rights(acls: ServerACLs) -> str:
+    return f"{len(acls.acls)} global access rules" if acls.acls else "none everywhere"

@@ -1,0 +1,141 @@
+"""Composition root: opens the stores, makes the engine over them, gives it the cold handlers, and runs until told to stop."""
+
+from __future__ import annotations
+
+import logging
+import os
+import queue
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+
+from littlehorse.server import engine
+from littlehorse.server.config import BadSetting, ServerConfig, from_arguments
+from littlehorse.server.data_dir import open_data_dir
+from littlehorse.server.definitions import Definitions
+from littlehorse.server.errors import RpcError, StartError
+from littlehorse.server.rpc.identity import store_first_objects
+from littlehorse.server.rpc.table import ColdRpcs
+from littlehorse.server.services import Services
+from littlehorse.shard.store import Store, StoreMemory
+
+logger = logging.getLogger(__name__)
+
+# The level of the contract that this server implements (08/H-3), not the version of the product.
+API_VERSION = "1.3.0"
+# Threads for cold handlers. They spend their time waiting for the engine; more would only compete for Python's lock.
+LANES = 8
+# Stores get this part of the memory limit (block cache and write buffers), live runs the rest.
+STORE_SHARE = 0.4
+# How often the watching thread looks whether the server stops; a failure itself is reported at once.
+WATCH_MS = 200
+
+
+class Server:
+    """One server process in parts: `start`, `wait`, `stop`, in this order. Also what tests and examples embed."""
+
+    def __init__(self, config: ServerConfig) -> None:
+        """Opens everything; nothing is served yet. Raises StartError with one sentence that says what to do."""
+        self._config = config
+        self._events: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._stopping = threading.Event()
+        self._watcher = threading.Thread(target=self._watch, name="watch")
+        directory = open_data_dir(config.data_dir, config.shards)
+        paths = [*directory.shard_stores, directory.meta_store]
+        store_bytes = int(config.memory_limit * STORE_SHARE)
+        self._stores: list[Store] = []
+        self._cold = ColdRpcs()
+        try:
+            memory = StoreMemory.share(store_bytes, len(paths))
+            for path in paths:
+                self._stores.append(Store(path, memory))
+            self._engine = engine.create(
+                data_dir=str(directory.path),
+                listen=config.listen,
+                advertise=config.advertise,
+                run_shards=directory.run_shards,
+                lanes=LANES,
+                memory_limit_bytes=config.memory_limit - store_bytes,
+                version=API_VERSION,
+                stores=list(self._stores),
+                cold=self._cold,
+            )
+        except OSError as error:
+            self._close_stores()
+            raise StartError(_sentence(error)) from error
+
+    def start(self) -> str:
+        """Recovers, listens and stores the first objects; returns the HOST:PORT it listens on. Raises StartError."""
+        definitions = Definitions(self._engine, engine.keys)
+        services = Services(self._engine, engine.keys, definitions, self._stores[:-1], API_VERSION)
+        self._cold.serve(services)
+        try:
+            address = self._engine.start()
+            store_first_objects(services)
+        except (OSError, RpcError) as error:
+            self._engine.stop(0)
+            self._close_stores()
+            raise StartError(_sentence(error)) from error
+        self._watcher.start()
+        return address
+
+    def request_stop(self) -> None:
+        """Makes `wait` return. Safe inside a signal handler."""
+        self._events.put(None)
+
+    def wait(self) -> str | None:
+        """Waits until a stop is requested (None) or the engine failed beyond repair (why)."""
+        return self._events.get()
+
+    def stop(self) -> None:
+        """Lets calls in progress finish for as long as configured, then stops everything and releases the directory."""
+        self._stopping.set()
+        self._engine.stop(int(self._config.drain_seconds * 1000))
+        self._watcher.join()
+        self._close_stores()
+
+    def _watch(self) -> None:
+        while not self._stopping.is_set():
+            reason = self._engine.wait_failed(WATCH_MS)
+            if reason is not None:
+                self._events.put(reason)
+                return
+
+    def _close_stores(self) -> None:
+        for store in self._stores:
+            store.close()
+
+
+def main(arguments: Sequence[str], program: str = "lh server start") -> int:
+    """Runs a server until SIGTERM or SIGINT; returns the exit code (0 = stopped as asked)."""
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    try:
+        config = from_arguments(arguments, program)
+        server = Server(config)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda received, _frame: _stop_once(server, received))
+        address = server.start()
+    except (BadSetting, StartError) as error:
+        print(f"{program}: {error}", file=sys.stderr)
+        return 2 if isinstance(error, BadSetting) else 1
+    print(f"ready {address}", flush=True)
+    failure = server.wait()
+    if failure is not None:
+        print(f"{program}: The server failed and must be restarted: {failure}", file=sys.stderr, flush=True)
+        # An orderly exit would wait for threads of an engine that can no longer answer.
+        os._exit(1)
+    server.stop()
+    return 0
+
+
+def _stop_once(server: Server, received: int) -> None:
+    """The first signal stops in order, a second one at once."""
+    signal.signal(received, signal.SIG_DFL)
+    server.request_stop()
+
+
+def _sentence(error: OSError | RpcError) -> str:
+    """What an error says, as one sentence."""
+    text = error.message if isinstance(error, RpcError) else str(error.strerror or error)
+    return text[:1].upper() + text[1:].rstrip(".") + "."
