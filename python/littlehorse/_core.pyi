@@ -61,6 +61,8 @@ class Engine:
         """Checks and normalises a serialized PutTaskDefRequest; returns the serialized TaskDef to store (errors as above)."""
     def check_put_struct_def(self, tenant: str, request: bytes, now_ms: int, /) -> bytes:
         """Checks a serialized PutStructDefRequest; returns the serialized StructDef to answer (stored one if unchanged)."""
+    def check_struct_def_evolution(self, tenant: str, request: bytes, /) -> bool:
+        """Whether a serialized ValidateStructDefEvolutionRequest is valid (02/SD-7; errors as above)."""
     def read_variable(self, tenant: str, variable_id: bytes, /) -> bytes | None:
         """The Variable with this serialized VariableId, serialized and NOT masked; None = there is none.
 

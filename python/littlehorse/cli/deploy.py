@@ -1,6 +1,7 @@
 """`lh deploy`: registers the workflows of a Python file, and the TaskDefs of the functions beside them.
 
-The TaskDef `charge-card` that a workflow uses is registered from the function `charge_card` of the same file, or from `TASKS["charge-card"]`.
+The TaskDef `charge-card` that a workflow uses is registered from the function `charge_card` of the same file, or from
+`TASKS["charge-card"]`.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ import grpc
 
 
 class CliError(Exception):
-    """The command cannot be carried out; the message is one sentence for a person. `exit_code` is 1, or 2 for a wrong command line."""
+    """The command cannot be carried out, for this reason. `exit_code` is 1, or 2 for a wrong command line."""
 
     def __init__(self, message: str, exit_code: int = 1) -> None:
         super().__init__(message)

@@ -18,7 +18,7 @@ class Table:
     """Rows under headings, with aligned columns."""
 
     headings: Sequence[str]
-    rows: list[Sequence[str]] = field(default_factory=list)
+    rows: list[list[str]] = field(default_factory=list)
 
     def render(self) -> str:
         """The table as text, or a note that there is nothing."""

@@ -27,7 +27,6 @@ from littlehorse.model import (
     ThreadVarDef,
     TypeDefinition,
     VariableMatch,
-    VariableType,
     WfSpec,
 )
 
@@ -87,13 +86,14 @@ def wf_run(connection: Connection, arguments: argparse.Namespace) -> Answer:
         wf_spec_name=arguments.wf_spec,
         wf_spec_major_version=arguments.major,
         wf_spec_revision=arguments.revision,
-        status=LHStatus.Value(arguments.status) if arguments.status else None,
+        status=arguments.status,
         earliest_start=arguments.earliest,
         latest_start=arguments.latest,
         parent_wf_run_id=parse_wf_run_id(arguments.parent) if arguments.parent else None,
-        show_full_tree=arguments.full_tree or None,
         **_page(arguments),
     )
+    if arguments.full_tree:
+        request.show_full_tree = True
     if arguments.var:
         if not arguments.wf_spec:
             raise CliError("--var needs a WFSPEC, which says what type the variable has.", exit_code=2)
@@ -109,7 +109,7 @@ def task_run(connection: Connection, arguments: argparse.Namespace) -> Answer:
     """SearchTaskRun."""
     request = SearchTaskRunRequest(
         task_def_name=arguments.task_def,
-        status=TaskStatus.Value(arguments.status) if arguments.status else None,
+        status=arguments.status,
         earliest_start=arguments.earliest,
         latest_start=arguments.latest,
         **_page(arguments),
@@ -122,7 +122,7 @@ def task_run(connection: Connection, arguments: argparse.Namespace) -> Answer:
 def variable(connection: Connection, arguments: argparse.Namespace) -> Answer:
     """SearchVariable; without --type the value is read as the type that the WfSpec declares."""
     if arguments.type:
-        declared = TypeDefinition(primitive_type=VariableType.Value(arguments.type))
+        declared = TypeDefinition(primitive_type=arguments.type)
     else:
         spec = get_wf_spec(connection, arguments.wf_spec, arguments.major, arguments.revision)
         declared = _searched_type(spec, arguments.name)

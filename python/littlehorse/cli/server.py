@@ -1,4 +1,4 @@
-"""`lh server start`: the only command that is not a client of the wire, so the only file of the CLI that imports the server."""
+"""`lh server start`: the only command that is no client of the wire, so the only file here that imports the server."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The server process: composition root, settings, metadata, cold RPCs. `app` starts it, `rpc/table` lists what it answers."""
+"""The server process: composition root (`app`), settings (`config`), metadata, cold RPCs (`rpc/table` lists them)."""

@@ -1,4 +1,4 @@
-"""Composition root: opens the stores, makes the engine over them, gives it the cold handlers, and runs until told to stop."""
+"""Composition root: opens the stores, makes the engine over them with the cold handlers, runs until told to stop."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Server:
     def start(self) -> str:
         """Recovers, listens and stores the first objects; returns the HOST:PORT it listens on. Raises StartError."""
         definitions = Definitions(self._engine, engine.keys)
-        services = Services(self._engine, engine.keys, definitions, self._stores[:-1], API_VERSION)
+        services = Services(self._engine, engine.keys, definitions, self._stores[:-1])
         self._cold.serve(services)
         try:
             address = self._engine.start()

@@ -1,5 +1,6 @@
-"""Every setting of the server, once: its default, unit and reason. Command line, `--help` and documentation are printed from it.
+"""Every setting of the server, once: its default, unit and reason.
 
+The command line, `--help` and the documentation are printed from this table;
 `python -m littlehorse.server.config` prints the table as Markdown.
 """
 
@@ -64,7 +65,7 @@ def default_shards() -> int:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One setting. `name` is the flag without dashes and the field of `ServerConfig`; `default` is text as on the command line."""
+    """One setting. `name` is the flag and the field of `ServerConfig`; `default` is text as on the command line."""
 
     name: str
     value: str
@@ -83,7 +84,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("data_dir", "DIR", "lh-data", Path, "directory", "Everything that must survive is in this one directory."),
     Setting(
         "listen", "HOST:PORT", "127.0.0.1:2023", parse_address, "address",
-        "Where clients connect; nothing but this machine unless you say so, since there is no authentication yet. Port 0 = any free.",
+        "Where clients connect; from this machine only by default, as nobody is authenticated. Port 0 = any.",
     ),
     Setting(
         "advertise", "HOST:PORT", None, parse_address, "address",

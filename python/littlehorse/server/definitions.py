@@ -1,6 +1,7 @@
 """Metadata as the cold handlers see it: what is stored now, and compare-and-write on top of it (02/G-2, G-3).
 
-A handler evaluates its request against what is stored and returns a `Change`; if somebody else wrote in between, it evaluates again.
+A handler evaluates its request against what is stored and returns a `Change`; if somebody else wrote in between, it
+evaluates again.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ CLUSTER = ""
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A stored definition: name, version numbers (major first), entry version for compare-and-write, serialized message."""
+    """A stored definition: name, version numbers (major first), `version` for compare-and-write, message."""
 
     key: bytes
     name: str

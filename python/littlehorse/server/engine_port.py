@@ -1,4 +1,4 @@
-"""What the cold handlers need of the engine, as interfaces: the handlers never import the extension, tests give them fakes."""
+"""What the cold handlers need of the engine, as interfaces: they never import the extension, tests give them fakes."""
 
 from __future__ import annotations
 
@@ -24,6 +24,8 @@ class EnginePort(Protocol):
     def check_put_task_def(self, tenant: str, request: bytes, now_ms: int, /) -> bytes: ...
 
     def check_put_struct_def(self, tenant: str, request: bytes, now_ms: int, /) -> bytes: ...
+
+    def check_struct_def_evolution(self, tenant: str, request: bytes, /) -> bool: ...
 
     def read_variable(self, tenant: str, variable_id: bytes, /) -> bytes | None: ...
 

@@ -25,7 +25,7 @@ _NAMES = {int(code): code.name for code in Code}
 
 
 class RpcError(Exception):
-    """The answer to a request that is refused. `code` is a gRPC status number, `message` one sentence for the client."""
+    """The answer to a refused request. `code` is a gRPC status number, `message` one sentence for the client."""
 
     def __init__(self, code: int, message: str) -> None:
         super().__init__(code, message)

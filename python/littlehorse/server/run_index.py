@@ -1,4 +1,4 @@
-"""Index entries of all run shards: flush first, so that a search sees every acknowledged write (07/S-9), then scan and merge."""
+"""Index entries of all run shards: flush first, so that a search sees every acknowledged write (07/S-9), then merge."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def decode(value: bytes) -> IndexEntry:
 
 
 def page_of(found: Iterator[Found], limit: int, accept: Callable[[Found, IndexEntry], bool]) -> Page:
-    """The first `limit` accepted entries; one more is looked for, so that a bookmark means that there is more (07/S-3)."""
+    """The first `limit` accepted entries; one more is looked for, so that a bookmark means there is more (07/S-3)."""
     entries: list[IndexEntry] = []
     for candidate in found:
         entry = decode(candidate.value)

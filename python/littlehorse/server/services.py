@@ -12,7 +12,7 @@ from littlehorse.server.engine_port import EnginePort, KeyLayout, RunStore
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """Who calls: the tenant that the request acts in and the resolved principal, both checked by the front (08 section 1)."""
+    """Who calls: the tenant that the request acts in and the resolved principal, both checked by the front (08/G-1)."""
 
     tenant: str
     principal: str
@@ -27,12 +27,11 @@ def wall_clock_ms() -> int:
 class Services:
     """Everything that handlers work with; made once by the composition root.
 
-    `version` is the API level that GetServerVersion tells, "major.minor.patch[-pre]"; `stores` are those of the run shards, in order.
+    `stores` are those of the run shards, in order.
     """
 
     engine: EnginePort
     keys: KeyLayout
     definitions: Definitions
     stores: Sequence[RunStore]
-    version: str
     clock_ms: Callable[[], int] = field(default=wall_clock_ms)

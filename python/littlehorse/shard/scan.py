@@ -1,7 +1,7 @@
 """Pages over index entries that lie in several shards and under several prefixes, in one order: time, then id.
 
-An index key is `prefix, time (u64, big-endian ms), id`. The position of an entry is what follows the prefix, so positions of
-different prefixes compare like (time, id). A bookmark is the position of the next entry, inclusive (07/S-3).
+An index key is `prefix, time (u64, big-endian ms), id`. The position of an entry is what follows the prefix, so
+positions of different prefixes compare like (time, id). A bookmark is the position of the next entry (07/S-3).
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class View(Protocol):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Position:
-    """Where an entry stands in the order of all searches of run data: created time in ms, then id as the index spells it."""
+    """Where an entry stands in the order of searches of run data: created time in ms, then id as text."""
 
     time_ms: int
     id: bytes
@@ -114,7 +114,7 @@ def decode_name(bookmark: bytes) -> tuple[str, tuple[int, ...]] | None:
 def merge(views: dict[int, View], prefixes: list[bytes], times: TimeRange, start: Position | None) -> Iterator[Found]:
     """Entries under these prefixes in all views, in the order of their positions, from `start` on; each position once.
 
-    The same position under two prefixes is the same object (seen under two values of an attribute), hence reported once.
+    The same position under two prefixes is the same object (under two values of an attribute), hence reported once.
     """
     if times.is_empty:
         return

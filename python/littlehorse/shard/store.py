@@ -1,7 +1,7 @@
 """The store of one shard: an ordered map of bytes with atomic batches, kept by RocksDB (through rocksdict).
 
-The shard's log is the truth and this store a checkpoint of it, hence RocksDB's own log is off: a write survives a crash only
-after `persist`. Everything of a shard is in one column family, so that a batch never reaches the disk in halves.
+The shard's log is the truth and this store a checkpoint of it, hence RocksDB's own log is off: a write survives a crash
+only after `persist`. Everything of a shard is in one column family, so that a batch never reaches the disk in halves.
 """
 
 from __future__ import annotations
@@ -30,21 +30,21 @@ BACKGROUND_JOBS = 2
 
 @dataclass(frozen=True, slots=True)
 class StoreMemory:
-    """How much memory the stores of a server may use; `cache` is shared by all of them, `write_buffer_bytes` is per store."""
+    """How much memory the stores of a server may use; `cache` is shared by all, `write_buffer_bytes` is per store."""
 
     cache: Cache
     write_buffer_bytes: int
 
     @classmethod
     def share(cls, total_bytes: int, stores: int) -> StoreMemory:
-        """Divides `total_bytes` among `stores` stores: half for the common block cache, half for write buffers (two each)."""
+        """Divides `total_bytes`: half for the common block cache, half for two write buffers of each store."""
         cache_bytes = max(total_bytes // 2, CACHE_BYTES_MIN)
         buffer_bytes = max(total_bytes // 2 // (2 * max(stores, 1)), BUFFER_BYTES_MIN)
         return cls(Cache(cache_bytes), buffer_bytes)
 
 
 class ReadView:
-    """The store as it stood at one moment: what a search reads, so that an object that changes meanwhile is seen once."""
+    """The store as it stood at one moment: what a search reads, so that an object that changes is seen once."""
 
     def __init__(self, path: Path, snapshot: Any) -> None:
         self._path = path
@@ -167,7 +167,7 @@ def _entries(path: Path, cursor: Any, start: bytes) -> Iterator[tuple[bytes, byt
 
 
 def _refuse(path: Path, error: Exception) -> NoReturn:
-    """Raises the OSError that says what happened to the store; RocksDB tells kinds of errors apart by their text only."""
+    """Raises the OSError that says what happened; RocksDB tells kinds of errors apart by their text only."""
     text = str(error)
     lowered = text.lower()
     if "lock hold by" in lowered or "while lock file" in lowered:

@@ -26,7 +26,7 @@ ANONYMOUS = "anonymous"
 
 
 def store_first_objects(services: Services) -> None:
-    """Stores the tenant `default` and the principal `anonymous`, who may do everything, unless they exist (08/T-4, P-2)."""
+    """Stores the tenant `default` and the principal `anonymous`, an admin, unless they exist (08/T-4, P-2)."""
     created_at = Timestamp()
     created_at.FromMilliseconds(services.clock_ms())
     everything = ServerACL(resources=[ACL_ALL_RESOURCES], allowed_actions=[ALL_ACTIONS])

@@ -17,8 +17,8 @@ Definition = TypeVar("Definition", bound=Message)
 def store_once(services: Services, tenant: str, key: bytes, definition: Definition) -> Change[Definition]:
     """The change that stores `definition` under `key`; empty if exactly that is stored already (02/G-3).
 
-    The checks answer either the stored object or one that is new, so the key must be free when a new one is written, and
-    the StructDefs that its types are pinned to must still be there (02/G-2).
+    The checks answer either the stored object or one that is new, so the key must be free when a new one is written,
+    and the StructDefs that its types are pinned to must still be there (02/G-2).
     """
     entry = services.engine.meta_get(key)
     change = Change(definition)

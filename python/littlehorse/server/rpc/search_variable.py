@@ -33,7 +33,7 @@ JSON_TYPES = (VariableType.JSON_OBJ, VariableType.JSON_ARR)
 
 
 def search(services: Services, call: Call, request: SearchVariableRequest) -> VariableIdList:
-    """Ids of Variables of any ThreadRun whose indexed value equals `value`, by creation time, then id (07/V-1 to V-9)."""
+    """Ids of Variables of any ThreadRun whose indexed value equals `value`, by creation time, then id (07/V-1)."""
     limit, start = limit_of(request), start_of(request)
     value = _require_legal(services, call, request)
     text = services.keys.index_value(value.SerializeToString())
@@ -92,10 +92,10 @@ def _require_json_index(variable: ThreadVarDef | None, name: str, path: str) -> 
 
 
 def _cast(services: Services, value: VariableValue, variable: ThreadVarDef) -> VariableValue:
-    """The value as a Variable of this type is indexed; INVALID_ARGUMENT if it cannot be assigned to it (07/V-2.6, 02/T-3)."""
+    """The value as a Variable of this type is indexed; INVALID_ARGUMENT if it is not assignable (07/V-2.6, 02/T-3)."""
     target = _primitive_type(variable)
     source = SEARCHABLE_CASES[str(value.WhichOneof("value"))]
-    if target == source or target not in SEARCHABLE_CASES.values():
+    if target is None or target == source or target not in SEARCHABLE_CASES.values():
         return value
     if target == VariableType.DOUBLE and source == VariableType.INT:
         return VariableValue(double=float(value.int))

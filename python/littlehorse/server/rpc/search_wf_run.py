@@ -74,9 +74,9 @@ class _Search:
         return self._index.entries([self._children_of(parent)], self._times, start)
 
     def attributes_of(self, found: Found, entry: IndexEntry) -> IndexEntry | None:
-        """The entry that says name, status and version of a candidate; None if it has not the name and status asked for.
+        """The entry that tells the version of a candidate; None if it has not the name and status asked for.
 
-        Children are listed by their parent only, so their attributes are looked up (any combination is allowed, 07/W-4).
+        Children are listed by their parent only, so the rest is looked up (any combination is allowed, 07/W-4).
         """
         if not self._request.HasField("parent_wf_run_id"):
             return entry
@@ -96,7 +96,7 @@ class _Search:
         return not request.HasField("wf_spec_revision") or attributes.revision == request.wf_spec_revision
 
     def matches(self, entry: IndexEntry, match: VariableMatch, inherited: set[str]) -> bool:
-        """Whether the variable of the entrypoint thread has this value now; an inherited one is its ancestor's (07/W-7)."""
+        """Whether the entrypoint thread's variable has this value now; an inherited one is its ancestor's (07/W-7)."""
         wf_run_id = WfRunId.FromString(entry.id)
         if match.var_name in inherited:
             while wf_run_id.HasField("parent_wf_run_id"):

@@ -1,4 +1,4 @@
-"""PutStructDef, GetStructDef, SearchStructDef, DeleteStructDef (02 section 8)."""
+"""PutStructDef, ValidateStructDefEvolution, GetStructDef, SearchStructDef, DeleteStructDef (02 section 8)."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from littlehorse.model import (
     StructDef,
     StructDefId,
     StructDefIdList,
+    ValidateStructDefEvolutionRequest,
+    ValidateStructDefEvolutionResponse,
 )
 from littlehorse.server.definitions import Change, Kind, Stored
 from littlehorse.server.errors import not_found
@@ -32,6 +34,14 @@ def put(services: Services, call: Call, request: PutStructDefRequest) -> StructD
         return store_once(services, call.tenant, key, struct_def)
 
     return services.definitions.change(evaluate)
+
+
+def validate_evolution(
+    services: Services, call: Call, request: ValidateStructDefEvolutionRequest
+) -> ValidateStructDefEvolutionResponse:
+    """Whether a StructDef may evolve to another schema; nothing is stored (02/SD-7)."""
+    is_valid = services.engine.check_struct_def_evolution(call.tenant, request.SerializeToString())
+    return ValidateStructDefEvolutionResponse(is_valid=is_valid)
 
 
 def get(services: Services, call: Call, request: StructDefId) -> StructDef:

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from google.protobuf.empty_pb2 import Empty
 from google.protobuf.message import DecodeError, Message
 
 from littlehorse import model
@@ -20,7 +19,6 @@ from littlehorse.server.rpc import (
     search_task_run,
     search_variable,
     search_wf_run,
-    server_info,
     struct_def,
     task_def,
     wf_spec,
@@ -44,7 +42,6 @@ TABLE: dict[str, Row] = {
     "DeleteWfSpec": Row(model.DeleteWfSpecRequest, wf_spec.delete),
     "GetLatestWfSpec": Row(model.GetLatestWfSpecRequest, wf_spec.get_latest),
     "GetPrincipal": Row(model.PrincipalId, identity.get_principal),
-    "GetServerVersion": Row(Empty, server_info.get_server_version),
     "GetStructDef": Row(model.StructDefId, struct_def.get),
     "GetTaskDef": Row(model.TaskDefId, task_def.get),
     "GetTenant": Row(model.TenantId, identity.get_tenant),
@@ -59,12 +56,12 @@ TABLE: dict[str, Row] = {
     "SearchVariable": Row(model.SearchVariableRequest, search_variable.search),
     "SearchWfRun": Row(model.SearchWfRunRequest, search_wf_run.search),
     "SearchWfSpec": Row(model.SearchWfSpecRequest, wf_spec.search),
-    "Whoami": Row(Empty, server_info.whoami),
+    "ValidateStructDefEvolution": Row(model.ValidateStructDefEvolutionRequest, struct_def.validate_evolution),
 }
 
 
 class ColdRpcs:
-    """Implements `littlehorse.server.ports.ColdHandler`. The engine is made with it, so it is told the services afterwards."""
+    """Implements `littlehorse.server.ports.ColdHandler`. The engine is made with it, so the services are told later."""
 
     def __init__(self) -> None:
         self._services: Services | None = None
@@ -77,7 +74,7 @@ class ColdRpcs:
         self._services = services
 
     def __call__(self, rpc: str, request: bytes, tenant: str, principal: str, /) -> bytes:
-        """Answers `rpc`. Raises RpcError for every refusal; anything else is our bug, logged here with its traceback."""
+        """Answers `rpc`. Raises RpcError for every refusal; anything else is our bug, logged with its traceback."""
         if self._services is None:
             raise RpcError(Code.UNAVAILABLE, "Server Initializing: try again in a moment.")
         row = TABLE[rpc]
