@@ -30,21 +30,22 @@ class Server:
 
 
 @contextlib.contextmanager
-def running_server(folder: Path, shards: int, log: Path) -> Iterator[Server]:
+def running_server(folder: Path, shards: int, log: Path, program: Path | None = None) -> Iterator[Server]:
     """Runs `lh server start` in an empty `folder`; stops it (SIGTERM) and removes the folder at the end.
 
     Args:
         folder: data directory; whatever is there is removed first.
         shards: number of shards of this server.
         log: file for what the server says on standard error.
+        program: another `lh` than the one beside this Python.
 
     Raises:
         BenchError: it did not get ready, or did not stop cleanly.
     """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    program = str(Path(sys.executable).with_name("lh"))
-    command = [program, "server", "start", "--data-dir", str(folder), "--listen", "127.0.0.1:0"]
+    program = program or Path(sys.executable).with_name("lh")
+    command = [str(program), "server", "start", "--data-dir", str(folder), "--listen", "127.0.0.1:0"]
     command += ["--shards", str(shards)]
     with log.open("w", encoding="utf-8") as errors:
         try:

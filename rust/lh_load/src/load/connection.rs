@@ -4,6 +4,7 @@ use std::{
     future::Future,
     pin::Pin,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use http::uri::PathAndQuery;
@@ -18,6 +19,8 @@ use tonic_prost::ProstCodec;
 /// Flow-control windows far above what the load needs, so that they never decide a figure.
 const STREAM_WINDOW_BYTES: u32 = 1 << 20;
 const CONNECTION_WINDOW_BYTES: u32 = 4 << 20;
+/// How long a single answer outside the load may take.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// One HTTP/2 connection, cheap to clone.
 #[derive(Clone)]
@@ -71,6 +74,21 @@ impl Connection {
         let mut grpc = self.ready().await?;
         let path = PathAndQuery::from_static(path);
         grpc.unary(Request::new(request), path, ProstCodec::<Q, R>::default()).await.map(Response::into_inner)
+    }
+
+    /// [`Connection::unary`] for calls outside the load, where an answer that never comes must not hang the drive.
+    ///
+    /// Errors: a sentence with the RPC's name.
+    pub async fn ask<Q, R>(&self, path: &'static str, request: Q) -> Result<R, String>
+    where
+        Q: prost::Message + Send + Sync + 'static,
+        R: prost::Message + Default + Send + Sync + 'static,
+    {
+        let rpc = path.rsplit('/').next().unwrap_or(path);
+        match tokio::time::timeout(PATIENCE, self.unary(path, request)).await {
+            Ok(answer) => answer.map_err(|status| format!("{rpc}: {:?} {}", status.code(), status.message())),
+            Err(_) => Err(format!("{rpc}: no answer within {} seconds", PATIENCE.as_secs())),
+        }
     }
 
     /// Opens a PollTask stream; what is sent into `polls` goes out on it.

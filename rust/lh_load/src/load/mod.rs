@@ -47,17 +47,10 @@ pub async fn run(plan: Plan) -> Result<Outcome, String> {
 }
 
 async fn register(connection: &Connection, name: &str, length: u32) -> Result<(), String> {
-    let refused = |rpc: &str, status: tonic::Status| format!("{rpc}: {:?} {}", status.code(), status.message());
     let task_def = definitions::task_def(name);
-    let _: TaskDef = connection
-        .unary("/littlehorse.LittleHorse/PutTaskDef", task_def)
-        .await
-        .map_err(|status| refused("PutTaskDef", status))?;
+    let _: TaskDef = connection.ask("/littlehorse.LittleHorse/PutTaskDef", task_def).await?;
     let wf_spec = definitions::wf_spec(name, name, length);
-    let _: WfSpec = connection
-        .unary("/littlehorse.LittleHorse/PutWfSpec", wf_spec)
-        .await
-        .map_err(|status| refused("PutWfSpec", status))?;
+    let _: WfSpec = connection.ask("/littlehorse.LittleHorse/PutWfSpec", wf_spec).await?;
     Ok(())
 }
 

@@ -18,14 +18,14 @@ pub async fn verify(connection: &Connection, runs: Vec<String>, length: u32) -> 
     for id in runs {
         verified.read += 1;
         let request = WfRunId { id: id.clone(), parent_wf_run_id: None };
-        match connection.unary::<_, WfRun>("/littlehorse.LittleHorse/GetWfRun", request).await {
+        match connection.ask::<_, WfRun>("/littlehorse.LittleHorse/GetWfRun", request).await {
             Ok(run) => {
                 let position = run.thread_runs.first().map_or(-1, |thread| i64::from(thread.current_node_position));
                 if run.status() != LhStatus::Completed || position != i64::from(length) + 1 {
                     verified.wrong.push(format!("{id}: {} at position {position}", run.status().as_str_name()));
                 }
             }
-            Err(status) => verified.wrong.push(format!("{id}: {:?} {}", status.code(), status.message())),
+            Err(message) => verified.wrong.push(format!("{id}: {message}")),
         }
     }
     verified
