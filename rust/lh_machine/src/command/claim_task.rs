@@ -8,29 +8,33 @@ use crate::{
     run::{self, Run, deadline as run_deadline},
 };
 
-/// Claims for the poll, or hands the poll back when the queue is empty or its head is not in memory.
+/// Claims the head of the queue for the poll, or hands the poll back: the queue is empty, or its head was stale (its
+/// TaskRun is gone or moved on) and is dropped (04/TW-18).
+///
+/// Exactly one entry is looked at, the one whose run [`crate::needs`] named, so that the outcome does not depend on which
+/// other runs happen to be in memory. A poll that is handed back is claimed for again in the next batch.
 pub fn apply(state: &mut State, stamp: &Stamp, tenant: &str, command: &internal::ClaimTask, effects: &mut Effects) {
-    while let Some((sequence, entry)) = state.queues.head(tenant, &command.task_def_name) {
-        let run_key = key::run(tenant, entry.wf_run_id.as_ref().unwrap_or(&pb::WfRunId::default()));
-        if !state.knows_run(&run_key) {
-            break;
-        }
-        let entry = entry.clone();
-        state.remove_from_queue(tenant, &command.task_def_name, sequence);
-        // An entry whose TaskRun is gone or moved on is dropped and the next one tried (04/TW-18).
-        let Some(mut run) = state.take_run(&run_key) else { continue };
-        let mut context = state.context(stamp, effects);
-        let claimed = claim(&mut run, &entry, sequence, stamp.now_ms, command);
+    let Some((sequence, entry)) = state.queues.head(tenant, &command.task_def_name) else {
+        effects.returned_polls.push(command.poll_id);
+        return;
+    };
+    let run_key = key::run(tenant, entry.wf_run_id.as_ref().unwrap_or(&pb::WfRunId::default()));
+    assert!(state.knows_run(&run_key), "the run at the head of a queue is fetched before a claim is applied");
+    let entry = entry.clone();
+    state.remove_from_queue(tenant, &command.task_def_name, sequence);
+    let mut claimed = None;
+    if let Some(mut run) = state.take_run(&run_key) {
+        claimed = claim(&mut run, &entry, sequence, stamp.now_ms, command);
         if claimed.is_some() {
+            let mut context = state.context(stamp, effects);
             run_deadline::rearm(&mut run, &mut context);
         }
         state.put_run(run);
-        if let Some(task) = claimed {
-            effects.tasks.push(Dispatch { poll_id: command.poll_id, task });
-            return;
-        }
     }
-    effects.returned_polls.push(command.poll_id);
+    match claimed {
+        Some(task) => effects.tasks.push(Dispatch { poll_id: command.poll_id, task }),
+        None => effects.returned_polls.push(command.poll_id),
+    }
 }
 
 fn claim(

@@ -111,6 +111,7 @@ impl State {
             Some(&key::TABLE_APPLIED) => {
                 self.applied = decode(value)?;
                 self.queues.set_sequence(self.applied.queue_sequence);
+                self.flush.queue_sequence = self.applied.queue_sequence;
             }
             Some(&key::TABLE_DEFINITION) => self.definitions.load(&key[1..], value)?,
             Some(&key::TABLE_META) => {

@@ -1,0 +1,206 @@
+//! A machine that forgets every run after every command does exactly what one does that keeps them all: same effects,
+//! same store (reliability I16: state is a pure function of the log; 03/E-962).
+#![allow(clippy::unwrap_used, missing_docs)]
+
+#[path = "scripted/language.rs"]
+#[allow(dead_code)]
+mod language;
+
+use std::collections::BTreeMap;
+
+use lh_machine::{
+    Command, Effects, MachineConfig, Stamp, State, apply,
+    internal::{self, command::Kind, meta_write},
+    key::{self, MetaKind},
+    needs, pb,
+};
+use prost::Message;
+
+const TENANT: &str = "default";
+const SPECS: [&str; 4] = [
+    "spec one n:INT : task work retries=2 backoff=50,2,400 timeout=1 set=n:int:5 -> exit return=$n",
+    "spec two n:INT : task work retries=1 -> sleep int:1 -> task other in=$n timeout=2 -> exit",
+    "spec three n:INT : nop set=n:int:1 -> task other in=$n set=n:@2-task -> task work -> exit return=$n",
+    "spec four n:INT : sleep_at $n -> exit fail=too-late",
+];
+
+/// Small generator of numbers, the same on every machine (xorshift64*).
+struct Numbers(u64);
+
+impl Numbers {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) % limit
+    }
+}
+
+struct Replica {
+    state: State,
+    store: BTreeMap<Vec<u8>, Vec<u8>>,
+}
+
+impl Replica {
+    fn new() -> Self {
+        let state = State::new(MachineConfig { shard: 0, run_shards: 1 });
+        Self { state, store: BTreeMap::new() }
+    }
+
+    fn apply(&mut self, now_ms: i64, command: &Command) -> Effects {
+        for key in needs(&self.state, command, 0) {
+            let value = self.store.get(&key).cloned();
+            self.state.insert(&key, value.as_deref()).unwrap();
+        }
+        apply(&mut self.state, &Stamp { now_ms, seed: 1 }, command)
+    }
+
+    fn flush(&mut self) {
+        for (key, value) in self.state.take_flush().writes {
+            match value {
+                Some(value) => self.store.insert(key, value),
+                None => self.store.remove(&key),
+            };
+        }
+        self.state.flushed();
+    }
+
+    /// A new machine on what the store has: as after a crash right behind a flush.
+    fn restart(&mut self) {
+        self.state = State::new(MachineConfig { shard: 0, run_shards: 1 });
+        for (key, value) in &self.store {
+            if key::RESIDENT_TABLES.contains(&key[0]) {
+                self.state.load(key, value).unwrap();
+            }
+        }
+    }
+}
+
+/// What the outside knows: which commands make sense next.
+#[derive(Default)]
+struct Outside {
+    runs: u64,
+    claimed: Vec<(pb::TaskRunId, i32)>,
+    timers: Vec<(i64, pb::WfRunId)>,
+    sequence: u64,
+}
+
+impl Outside {
+    fn next(&mut self, numbers: &mut Numbers, now_ms: i64) -> Kind {
+        match numbers.below(10) {
+            0..=2 => {
+                self.runs += 1;
+                let names = ["one", "two", "three", "four", "absent"];
+                let mut request = pb::RunWfRequest {
+                    id: Some(format!("run-{}", numbers.below(self.runs) + numbers.below(2))),
+                    wf_spec_name: names[numbers.below(5) as usize].to_owned(),
+                    ..Default::default()
+                };
+                let value = pb::VariableValue { value: Some(pb::variable_value::Value::Int(now_ms + 100)) };
+                request.variables.insert("n".to_owned(), value);
+                Kind::RunWf(internal::RunWf { request: Some(request), id_is_generated: false })
+            }
+            3..=5 => Kind::ClaimTask(internal::ClaimTask {
+                task_def_name: ["work", "other"][numbers.below(2) as usize].to_owned(),
+                poll_id: numbers.below(1000),
+                ..Default::default()
+            }),
+            6..=7 if !self.claimed.is_empty() => {
+                let at = numbers.below(self.claimed.len() as u64) as usize;
+                let (id, attempt) = self.claimed[at].clone();
+                // Every second report is said twice: by a worker that got no answer.
+                if numbers.below(2) == 0 {
+                    self.claimed.swap_remove(at);
+                }
+                Kind::ReportTask(pb::ReportTaskRun {
+                    task_run_id: Some(id),
+                    attempt_number: attempt,
+                    status: [2, 3, 4, 5, 8][numbers.below(5) as usize],
+                    ..Default::default()
+                })
+            }
+            8 if !self.claimed.is_empty() => {
+                let at = numbers.below(self.claimed.len() as u64) as usize;
+                let (id, attempt_number) = self.claimed[at].clone();
+                Kind::UnclaimTask(internal::UnclaimTask { task_run_id: Some(id), attempt_number })
+            }
+            _ if !self.timers.is_empty() => {
+                let at = numbers.below(self.timers.len() as u64) as usize;
+                let (due_ms, wf_run_id) = self.timers[at].clone();
+                if due_ms <= now_ms {
+                    self.timers.swap_remove(at);
+                }
+                Kind::TimerDue(internal::TimerDue { wf_run_id: Some(wf_run_id), due_ms })
+            }
+            _ => self.define(key::meta(MetaKind::TaskDef, TENANT, "spare", &[]), b"".to_vec()),
+        }
+    }
+
+    fn define(&mut self, key: Vec<u8>, value: Vec<u8>) -> Kind {
+        self.sequence += 1;
+        let writes = vec![meta_write::Write { key, value: Some(value) }];
+        Kind::DefinitionsArrived(internal::DefinitionsArrived { sequence: self.sequence, writes })
+    }
+
+    fn note(&mut self, effects: &Effects) {
+        for dispatch in &effects.tasks {
+            self.claimed.push((dispatch.task.task_run_id.clone().unwrap(), dispatch.task.attempt_number));
+        }
+        self.timers.extend(effects.timers.iter().map(|arm| (arm.due_ms, arm.wf_run_id.clone())));
+    }
+}
+
+fn definitions(outside: &mut Outside) -> Vec<Kind> {
+    let mut kinds = Vec::new();
+    for words in [["work"].as_slice(), &["other", "n:INT"]] {
+        let key = key::meta(MetaKind::TaskDef, TENANT, words[0], &[]);
+        kinds.push(outside.define(key, language::task_def(words).encode_to_vec()));
+    }
+    for line in SPECS {
+        let (head, body) = line.split_once(" : ").unwrap();
+        let mut words = head.splitn(3, ' ').skip(1);
+        let name = words.next().unwrap();
+        let wf_spec = language::wf_spec(name, words.next().unwrap_or(""), body);
+        kinds.push(outside.define(key::meta(MetaKind::WfSpec, TENANT, name, &[0, 0]), wf_spec.encode_to_vec()));
+    }
+    kinds
+}
+
+fn run_seed(seed: u64) {
+    let mut numbers = Numbers(seed * 2 + 1);
+    let (mut keeps, mut forgets, mut restarts) = (Replica::new(), Replica::new(), Replica::new());
+    let mut outside = Outside::default();
+    let mut kinds = definitions(&mut outside);
+    kinds.reverse();
+    let mut now_ms = 1_000;
+    for step in 0..400 {
+        now_ms += numbers.below(60) as i64;
+        let kind = kinds.pop().unwrap_or_else(|| outside.next(&mut numbers, now_ms));
+        let command = Command { tenant: TENANT.to_owned(), kind: Some(kind) };
+        let effects = keeps.apply(now_ms, &command);
+        for other in [&mut forgets, &mut restarts] {
+            let same = other.apply(now_ms, &command);
+            assert_eq!(format!("{effects:?}"), format!("{same:?}"), "seed {seed} step {step}: {command:?}");
+        }
+        outside.note(&effects);
+        forgets.flush();
+        forgets.state.evict(0);
+        if numbers.below(7) == 0 {
+            restarts.flush();
+            restarts.restart();
+        }
+    }
+    keeps.flush();
+    restarts.flush();
+    assert_eq!(keeps.store, forgets.store, "seed {seed}: keeping and forgetting end in the same store");
+    assert_eq!(keeps.store, restarts.store, "seed {seed}: restarts end in the same store");
+    let started = keeps.store.keys().filter(|key| key[0] == key::TABLE_TREE).count();
+    assert!(started > 20, "seed {seed}: the script ran workflows ({started})");
+}
+
+#[test]
+fn forgetting_changes_nothing() {
+    for seed in 0..60 {
+        run_seed(seed);
+    }
+}
