@@ -1,1 +1,0 @@
-//! JSONPath (PTH-1, PTH-2).
