@@ -3,7 +3,7 @@
 use serde_json::Value as Json;
 
 use crate::pb::{
-    self, TypeDefinition, VariableType, VariableValue,
+    self, TypeDefinition, VariableValue,
     lh_path::{Selector, selector::SelectorType},
     variable_value::Value,
 };
@@ -319,35 +319,5 @@ fn json_child<'j>(node: &'j mut Json, selector: &Chosen<'_>) -> Result<&'j mut J
             items.get_mut(position).ok_or_else(missing)
         }
         _ => Err(missing()),
-    }
-}
-
-/// The static type of one selector in a type (PTH-6, NEW-2): `Ok(None)` = unknown.
-///
-/// # Errors
-/// The inner message of an `INVALID_ARGUMENT`.
-pub fn static_type<'t>(
-    def: &'t TypeDefinition,
-    selector: &Selector,
-    schema: Option<&'t pb::InlineStructDef>,
-) -> Result<Option<&'t TypeDefinition>, String> {
-    let selector_type = selector.selector_type.as_ref();
-    let dynamic = matches!(selector_type, Some(SelectorType::Dynamic(_)));
-    match types::kind(def) {
-        Kind::Primitive(VariableType::JsonObj | VariableType::JsonArr) => Ok(None),
-        Kind::Array(element) if dynamic || matches!(selector_type, Some(SelectorType::Index(_))) => Ok(element),
-        Kind::Array(_) => Err("an Array needs an index selector".to_owned()),
-        Kind::Map(_, value) if dynamic || matches!(selector_type, Some(SelectorType::Key(_))) => Ok(value),
-        Kind::Map(..) => Err("a Map needs a key selector".to_owned()),
-        Kind::Struct(_) | Kind::InlineStruct(_) => match selector_type {
-            _ if dynamic => Ok(None),
-            Some(SelectorType::Key(key)) => {
-                let Some(schema) = schema else { return Ok(None) };
-                let field = schema.fields.get(key).ok_or_else(|| format!("could not find field '{key}'"))?;
-                Ok(field.field_type.as_ref())
-            }
-            _ => Err("a Struct needs a key selector".to_owned()),
-        },
-        Kind::Primitive(primitive) => Err(format!("Cannot apply a path to {}", primitive.as_str_name())),
     }
 }

@@ -23,7 +23,7 @@ mod format;
 pub mod ingress;
 pub mod json;
 mod json_path;
-pub mod lh_path;
+mod lh_path;
 pub mod mask;
 pub mod mutation;
 pub mod operators;
