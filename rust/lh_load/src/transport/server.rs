@@ -1,25 +1,30 @@
 //! The transport server's front: one generic service over raw paths, as the product's front is built.
 use std::{
     convert::Infallible,
-    future::{Future, Ready, ready},
+    future::{Ready, ready},
     io::Read,
-    pin::Pin,
     sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll},
 };
 
-use lh_proto::littlehorse::PollTaskRequest;
+use hyper::{body::Incoming, server::conn::http2, service::service_fn};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use lh_proto::littlehorse::{PollTaskRequest, PollTaskResponse};
 use prost::Message;
-use tokio::{net::TcpListener, sync::mpsc};
-use tokio_stream::{StreamExt, wrappers::UnboundedReceiverStream};
-use tonic::{Request, Response, Status, Streaming, body::Body, codegen::Service, server::Grpc, transport::Server};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::mpsc,
+};
+use tokio_stream::wrappers::UnboundedReceiverStream;
+use tonic::{Request, Response, Status, Streaming, body::Body, codegen::Service, server::Grpc};
 use tonic_prost::ProstCodec;
 
 use super::exchange::Exchange;
 
-/// Flow-control windows far above what the load needs, so that they never decide a figure.
+/// The same settings as the product's front has; flow-control windows never decide a figure.
 const STREAM_WINDOW_BYTES: u32 = 1 << 20;
 const CONNECTION_WINDOW_BYTES: u32 = 4 << 20;
+const STREAMS_PER_CONNECTION: u32 = 1_000;
 
 /// Where and how long to serve.
 #[derive(Debug)]
@@ -32,7 +37,7 @@ pub struct Listen {
 
 /// Serves until killed. Prints `ready HOST:PORT` once it listens.
 pub async fn serve(listen: Listen) -> Result<(), String> {
-    let failed = |error: std::io::Error| format!("cannot listen on {}: {error}", listen.address);
+    let failed = |error: std::io::Error| format!("cannot serve on {}: {error}", listen.address);
     let listener = TcpListener::bind(&listen.address).await.map_err(failed)?;
     println!("ready {}", listener.local_addr().map_err(failed)?);
     if listen.exit_with_stdin {
@@ -42,22 +47,29 @@ pub async fn serve(listen: Listen) -> Result<(), String> {
             std::process::exit(0);
         });
     }
-    let connections = without_delay(listener);
-    Server::builder()
-        .initial_stream_window_size(STREAM_WINDOW_BYTES)
-        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
-        .serve_with_incoming(Front { exchange: Arc::default() }, connections)
-        .await
-        .map_err(|error| format!("the transport server failed: {error}"))
+    let front = Front { exchange: Arc::default() };
+    loop {
+        let (stream, _) = listener.accept().await.map_err(failed)?;
+        tokio::spawn(connection(stream, front.clone()));
+    }
 }
 
-/// Accepted connections, without Nagle's delay.
-fn without_delay(listener: TcpListener) -> impl tokio_stream::Stream<Item = std::io::Result<tokio::net::TcpStream>> {
-    tokio_stream::wrappers::TcpListenerStream::new(listener).map(|connection| {
-        let connection = connection?;
-        connection.set_nodelay(true)?;
-        Ok(connection)
-    })
+async fn connection(stream: TcpStream, front: Front) {
+    if stream.set_nodelay(true).is_err() {
+        return;
+    }
+    let service = service_fn(move |request| {
+        let front = front.clone();
+        async move { Ok::<_, Infallible>(front.answer(request).await) }
+    });
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    builder
+        .auto_date_header(false)
+        .max_concurrent_streams(STREAMS_PER_CONNECTION)
+        .initial_stream_window_size(STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(CONNECTION_WINDOW_BYTES);
+    // A connection that ends with an error was broken by its client: nothing to do about it here.
+    drop(builder.serve_connection(TokioIo::new(stream), service).await);
 }
 
 #[derive(Clone)]
@@ -70,7 +82,7 @@ impl Front {
         act(&mut self.exchange.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    async fn answer(self, request: http::Request<Body>) -> http::Response<Body> {
+    async fn answer(self, request: http::Request<Incoming>) -> http::Response<Body> {
         match request.uri().path().strip_prefix("/littlehorse.LittleHorse/") {
             Some("ReportTask") => {
                 unary(request, |report| self.with_exchange(|exchange| exchange.report_task(report))).await
@@ -88,22 +100,7 @@ impl Front {
     }
 }
 
-impl Service<http::Request<Body>> for Front {
-    type Response = http::Response<Body>;
-    type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: http::Request<Body>) -> Self::Future {
-        let front = self.clone();
-        Box::pin(async move { Ok(front.answer(request).await) })
-    }
-}
-
-async fn unary<Q, R, F>(request: http::Request<Body>, answer: F) -> http::Response<Body>
+async fn unary<Q, R, F>(request: http::Request<Incoming>, answer: F) -> http::Response<Body>
 where
     Q: Message + Default + Send + Sync + 'static,
     R: Message + Default + Send + Sync + 'static,
@@ -133,7 +130,7 @@ impl<Q, R, F: Fn(Q) -> Result<R, Status>> Service<Request<Q>> for Unary<F> {
 struct Polls(Front);
 
 impl Service<Request<Streaming<PollTaskRequest>>> for Polls {
-    type Response = Response<UnboundedReceiverStream<Result<lh_proto::littlehorse::PollTaskResponse, Status>>>;
+    type Response = Response<UnboundedReceiverStream<Result<PollTaskResponse, Status>>>;
     type Error = Status;
     type Future = Ready<Result<Self::Response, Status>>;
 
