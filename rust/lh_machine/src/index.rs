@@ -9,6 +9,7 @@ use crate::{
     key::{self, IndexKind},
     pb::{self, variable_value::Value},
     run::{Run, milliseconds, record},
+    value as values,
 };
 
 /// All index entries of the run and of the NodeRuns that it keeps.
@@ -103,7 +104,10 @@ pub fn scalar_text(value: &Value) -> Option<String> {
         Value::Str(text) => Some(format!("str:{text}")),
         Value::Bool(flag) => Some(format!("bool:{flag}")),
         Value::Int(number) => Some(format!("int:{number}")),
-        Value::Double(number) => Some(format!("double:{number:?}")),
+        Value::Double(_) => {
+            let text = values::convert::to_text(&pb::VariableValue { value: Some(value.clone()) }).ok()?;
+            Some(format!("double:{text}"))
+        }
         _ => None,
     }
 }

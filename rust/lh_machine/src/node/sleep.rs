@@ -91,7 +91,7 @@ fn wake_time(run: &Run, place: (i32, i32), node: &pb::SleepNode, context: &Conte
     match &node.sleep_length {
         Some(SleepLength::RawSeconds(seconds)) => {
             let value = value::resolve::resolve(seconds, &scope)?;
-            match value.value {
+            match value::convert::cast(value, pb::VariableType::Int)?.value {
                 Some(Value::Int(seconds)) => Ok(context.now_ms.saturating_add(seconds.saturating_mul(1000))),
                 _ => Err(Vse::new("The length of the sleep is NULL.")),
             }

@@ -76,7 +76,7 @@ fn task_def(
             let scope = RunScope { run, thread: place.0, definitions: context.definitions, written: None };
             let unknown = |message: String| failure::technical("VAR_SUB_ERROR", message);
             let name = value::resolve::resolve(assignment, &scope)
-                .and_then(|name| value::ingress::task_input(&text_type(), name, &scope))
+                .and_then(|name| value::convert::cast(name, pb::VariableType::Str))
                 .map_err(|error| {
                     unknown(format!("The name of the dynamic task cannot be evaluated: {}", error.message))
                 })?;
@@ -90,11 +90,6 @@ fn task_def(
         }
         None => Err(failure::technical("VAR_SUB_ERROR", "The TASK node names no task.")),
     }
-}
-
-fn text_type() -> pb::TypeDefinition {
-    let text = pb::type_definition::DefinedType::PrimitiveType(pb::VariableType::Str as i32);
-    pb::TypeDefinition { masked: false, defined_type: Some(text) }
 }
 
 fn inputs(
