@@ -44,7 +44,7 @@ def main(words: Sequence[str] | None = None) -> int:
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     load_before = os.getloadavg()
     try:
-        cases = _measure(effort, arguments.shards, arguments.out.parent)
+        cases = _measure(effort, arguments)
     except BenchError as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
@@ -63,6 +63,7 @@ def _arguments(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="one short round: shows that it runs, not how fast")
     parser.add_argument("--shards", type=int, default=default_shards(), help="shards of the server (%(default)s)")
     parser.add_argument("--out", type=Path, default=OUT / "latest.json", help="result file (%(default)s)")
+    parser.add_argument("--lh", type=Path, help="`lh` of another build (the one beside this Python)")
     return parser.parse_args(words)
 
 
@@ -71,9 +72,10 @@ def default_shards() -> int:
     return max(1, (os.cpu_count() or 1) // 2)
 
 
-def _measure(effort: Effort, shards: int, out: Path) -> dict[str, Summary]:
+def _measure(effort: Effort, arguments: argparse.Namespace) -> dict[str, Summary]:
+    out: Path = arguments.out.parent
     rounds: dict[str, list[Drive]] = {"transport": [], "chain10": [], "chain10_512": []}
-    with running_server(out / "data", shards, out / "server.log") as server:
+    with running_server(out / "data", arguments.shards, out / "server.log", arguments.lh) as server:
         for number in range(1, effort.rounds + 1):
             for name in rounds:
                 rounds[name].append(_throughput(name, effort, server))
@@ -81,7 +83,7 @@ def _measure(effort: Effort, shards: int, out: Path) -> dict[str, Summary]:
                 _progress(f"round {number}/{effort.rounds}  {name:<12} {speed:>10,.0f} tasks/s")
         _progress(f"schedule_latency: {effort.latency_window_s:.0f} s at {LATENCY_RATE_PER_S}/s")
         latency = _latency(effort, server)
-    durability = single_server(shards)
+    durability = single_server(arguments.shards)
     cases = {"transport": summarize(rounds["transport"], NO_ENGINE)}
     cases["chain10"] = summarize(rounds["chain10"], durability)
     cases["chain10"]["ratio_to_transport"] = ratio(rounds["chain10"], rounds["transport"])

@@ -7,19 +7,12 @@ from pathlib import Path
 import pytest
 
 from bench.cases import MEDIANS, SAME_IN_ALL_ROUNDS, problems
-from bench.driver import Drive, drive, driver_path
+from bench.driver import Drive, drive
 from bench.server import BenchError
 
 LENGTH = 4
 # Building the driver for the first time takes longer than a test may.
 pytestmark = pytest.mark.timeout(900)
-
-
-@pytest.fixture(scope="module")
-def driver(repository: Path) -> Path:
-    """The driver as it is now; built if it is not."""
-    subprocess.run(["cargo", "build", "--locked", "--release", "--quiet", "-p", "lh_load"], cwd=repository, check=True)
-    return driver_path()
 
 
 @pytest.fixture(scope="module")
