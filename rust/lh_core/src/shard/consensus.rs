@@ -122,4 +122,7 @@ pub trait Consensus {
     fn applied(&mut self, index: u64);
     /// True while this peer leads.
     fn is_leader(&self) -> bool;
+    /// The latest term this peer has seen: a leader that has applied an entry of it has applied all that was committed
+    /// before.
+    fn term(&self) -> u64;
 }

@@ -173,6 +173,10 @@ impl Consensus for Raft {
     fn is_leader(&self) -> bool {
         self.node.raft.state == StateRole::Leader
     }
+
+    fn term(&self) -> u64 {
+        self.node.raft.term
+    }
 }
 
 fn refused(error: raft::Error) -> Refused {

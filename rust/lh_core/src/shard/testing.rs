@@ -1,4 +1,4 @@
-//! A disk in memory with faults, for the tests of log and shard.
+//! A disk and a store in memory, with faults, for the tests of log and shard.
 
 use std::{
     collections::BTreeMap,
@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use crate::ports::{Disk, DiskFile};
+use crate::ports::{Disk, DiskFile, Store};
 
 #[derive(Default)]
 struct Content {
@@ -123,6 +123,77 @@ impl DiskFile for MemoryFile {
 
     fn set_length(&mut self, length: u64) -> io::Result<()> {
         self.disk.damage(&self.name, |bytes| bytes.resize(length as usize, 0));
+        Ok(())
+    }
+}
+
+/// A store in memory; clones are the same store. What was written but not persisted is lost by [`MemoryStore::crash`].
+#[derive(Clone, Default)]
+pub struct MemoryStore(Arc<Mutex<Stored>>);
+
+type Map = BTreeMap<Vec<u8>, Vec<u8>>;
+
+#[derive(Default)]
+struct Stored {
+    now: Map,
+    persisted: Map,
+    writes: u64,
+    failure: Option<io::ErrorKind>,
+}
+
+impl MemoryStore {
+    /// The store as a restart after a crash finds it.
+    pub fn crash(&self) -> Self {
+        let persisted = self.0.lock().unwrap().persisted.clone();
+        Self(Arc::new(Mutex::new(Stored { now: persisted.clone(), persisted, ..Stored::default() })))
+    }
+
+    /// Everything in it.
+    pub fn content(&self) -> Map {
+        self.0.lock().unwrap().now.clone()
+    }
+
+    /// Number of batches written.
+    pub fn writes(&self) -> u64 {
+        self.0.lock().unwrap().writes
+    }
+
+    /// Lets writes fail with this from now on.
+    pub fn fail(&self, failure: Option<io::ErrorKind>) {
+        self.0.lock().unwrap().failure = failure;
+    }
+}
+
+impl Store for MemoryStore {
+    fn get_many(&self, keys: &[Vec<u8>]) -> io::Result<Vec<Option<Vec<u8>>>> {
+        let stored = self.0.lock().unwrap();
+        Ok(keys.iter().map(|key| stored.now.get(key).cloned()).collect())
+    }
+
+    fn scan(&self, start: &[u8], end: &[u8], limit: usize) -> io::Result<Vec<(Vec<u8>, Vec<u8>)>> {
+        let stored = self.0.lock().unwrap();
+        let range = stored.now.range(start.to_vec()..end.to_vec());
+        Ok(range.take(limit).map(|(key, value)| (key.clone(), value.clone())).collect())
+    }
+
+    fn write(&self, writes: &[(Vec<u8>, Option<Vec<u8>>)]) -> io::Result<()> {
+        let mut stored = self.0.lock().unwrap();
+        if let Some(failure) = stored.failure {
+            return Err(failure.into());
+        }
+        stored.writes += 1;
+        for (key, value) in writes {
+            match value {
+                Some(value) => stored.now.insert(key.clone(), value.clone()),
+                None => stored.now.remove(key),
+            };
+        }
+        Ok(())
+    }
+
+    fn persist(&self) -> io::Result<()> {
+        let mut stored = self.0.lock().unwrap();
+        stored.persisted = stored.now.clone();
         Ok(())
     }
 }

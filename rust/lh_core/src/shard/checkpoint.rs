@@ -1,0 +1,163 @@
+//! When the store is brought up to date, and the cut of the log behind it.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::{sync::oneshot, time::Instant};
+
+use super::{
+    consensus::{Consensus, Position},
+    limits,
+    log::{Kind, Record},
+    replica::{Replica, applied},
+};
+use crate::ports::Failure;
+
+/// Who waits for a flush.
+type Asker = oneshot::Sender<Result<(), Failure>>;
+
+/// Time between two counts of what is dirty: counting looks at every dirty run.
+const COUNT_EVERY: Duration = Duration::from_millis(10);
+
+/// Progress of flushes.
+pub struct Checkpoint {
+    /// When the oldest change that no flush set has was made.
+    dirty_since: Option<Instant>,
+    counted: Instant,
+    /// The flush that is under way.
+    flushing: Option<Flushing>,
+    /// Its set is in the store.
+    pub(super) written: bool,
+    /// Who wants everything that is applied by now in the store.
+    askers: Vec<Asker>,
+    /// The log may be too long; looked at with every tick.
+    pub(super) look_at_log: bool,
+    /// Index up to which the log is cut.
+    cut: u64,
+    /// The last flush of a stopping shard was begun.
+    last_begun: bool,
+}
+
+struct Flushing {
+    /// What the store stands at afterwards.
+    position: Position,
+    persist: bool,
+    askers: Vec<Asker>,
+}
+
+impl Checkpoint {
+    /// Nothing to flush yet; the log is cut up to `cut`.
+    pub fn new(cut: u64) -> Self {
+        Self {
+            dirty_since: None,
+            counted: Instant::now(),
+            flushing: None,
+            written: false,
+            askers: Vec::new(),
+            look_at_log: true,
+            cut,
+            last_begun: false,
+        }
+    }
+
+    /// Something was applied.
+    pub fn dirty(&mut self) {
+        self.dirty_since.get_or_insert_with(Instant::now);
+    }
+
+    /// Somebody wants to scan the store.
+    pub fn ask(&mut self, asker: Asker) {
+        self.askers.push(asker);
+    }
+
+    /// When a flush is due at the latest.
+    pub fn alarm(&self) -> Option<Instant> {
+        match (&self.flushing, self.dirty_since) {
+            (None, Some(since)) => Some(since + Duration::from_millis(limits::FLUSH_AFTER_MS)),
+            _ => None,
+        }
+    }
+}
+
+impl<C: Consensus> Replica<C> {
+    /// Begins a flush if one is due and none is under way.
+    pub(super) fn checkpoint(&mut self) {
+        if !self.serving || self.failed || self.checkpoint.flushing.is_some() {
+            return;
+        }
+        let persist = std::mem::take(&mut self.checkpoint.look_at_log)
+            && self.parts.log.lags(self.parts.shard)
+            && applied(&self.parts.state).index > self.checkpoint.cut;
+        let asked = !self.checkpoint.askers.is_empty();
+        if asked && !self.parts.state.is_dirty() {
+            answer(std::mem::take(&mut self.checkpoint.askers));
+        } else if persist || asked || self.is_flush_due() {
+            self.flush(persist);
+        }
+    }
+
+    fn is_flush_due(&mut self) -> bool {
+        let Some(since) = self.checkpoint.dirty_since else { return false };
+        let now = Instant::now();
+        if now >= since + Duration::from_millis(limits::FLUSH_AFTER_MS) {
+            return true;
+        }
+        if self.parts.state.dirty_runs() < limits::FLUSH_RECORDS || now < self.checkpoint.counted + COUNT_EVERY {
+            return false;
+        }
+        self.checkpoint.counted = now;
+        let (closed, live) = self.parts.state.dirty_counts();
+        closed >= limits::FLUSH_CLOSED_PER_LIVE * live
+    }
+
+    fn flush(&mut self, persist: bool) {
+        let set = Arc::new(self.parts.state.take_flush());
+        self.checkpoint.dirty_since = None;
+        let askers = std::mem::take(&mut self.checkpoint.askers);
+        self.checkpoint.flushing = Some(Flushing { position: applied(&self.parts.state), persist, askers });
+        self.parts.being_written.set(Some(set.clone()));
+        self.parts.flusher.flush(set, persist);
+    }
+
+    /// Between two batches: takes note of a finished flush and lets runs leave memory.
+    pub(super) fn settle(&mut self) {
+        if !self.checkpoint.written || self.in_flight.is_some() {
+            return;
+        }
+        self.checkpoint.written = false;
+        let Some(done) = self.checkpoint.flushing.take() else { return };
+        self.epoch += 1;
+        self.parts.state.flushed();
+        if self.parts.state.memory_bytes() > self.parts.memory_bytes {
+            // A little more than asked for, so that the next flush does not have to search again.
+            self.parts.state.evict(self.parts.memory_bytes / 10 * 9);
+        }
+        if done.persist {
+            let Position { index, term } = done.position;
+            let shard = self.parts.shard;
+            self.checkpoint.cut = index;
+            let cut = Record { shard, kind: Kind::Cut, term, index, payload: Vec::new() };
+            self.parts.log.append(vec![cut], None);
+        }
+        answer(done.askers);
+    }
+
+    /// Brings everything into the store before the shard stops; true once it is there.
+    pub(super) fn finish_checkpoint(&mut self) -> bool {
+        if self.checkpoint.flushing.is_some() {
+            return false;
+        }
+        if !self.checkpoint.last_begun {
+            self.checkpoint.last_begun = true;
+            self.flush(true);
+            return false;
+        }
+        true
+    }
+}
+
+/// Whoever asked may be gone.
+fn answer(askers: Vec<Asker>) {
+    for asker in askers {
+        let _ = asker.send(Ok(()));
+    }
+}

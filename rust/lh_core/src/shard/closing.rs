@@ -1,0 +1,97 @@
+//! Closing a batch: which commands, which claims, the stamp, the proposal.
+
+use lh_machine::{Command, Stamp, internal::Batch, needs};
+use prost::Message;
+
+use super::{
+    admission::{Answer, Waiting},
+    commit::InFlight,
+    consensus::Consensus,
+    limits,
+    replica::{Purpose, Replica},
+};
+use crate::ports::Failure;
+
+/// The commands of a batch with who waits for them.
+#[derive(Default)]
+struct Chosen {
+    commands: Vec<Command>,
+    answers: Vec<Option<Answer>>,
+    pins: Vec<Vec<u8>>,
+}
+
+impl<C: Consensus> Replica<C> {
+    /// Closes a batch if none is in flight, something is to be done, and the shard is not too busy for it now.
+    pub(super) fn close_batch(&mut self) {
+        self.window = None;
+        if !self.serving || self.in_flight.is_some() || self.failed {
+            return;
+        }
+        if self.ready.is_empty() && !self.claims.are_due(&self.parts.state) {
+            return;
+        }
+        let now_ns = self.parts.clock.monotonic_ns();
+        let wait_ns = self.pace.wait_ns(now_ns);
+        if wait_ns > 0 && self.ready.len() < limits::BATCH_COMMANDS {
+            self.window = Some(now_ns + wait_ns);
+            return;
+        }
+        let mut chosen = self.choose();
+        let count = chosen.commands.len();
+        self.append_claims(&mut chosen.commands);
+        if chosen.commands.is_empty() {
+            return;
+        }
+        chosen.answers.resize_with(chosen.commands.len(), || None);
+        self.pace.closed(now_ns, count);
+        self.propose(chosen);
+    }
+
+    /// Takes commands from the front of the queue whose records are (still) in memory.
+    fn choose(&mut self) -> Chosen {
+        let mut chosen = Chosen::default();
+        let mut bytes = 0;
+        while chosen.commands.len() < limits::BATCH_COMMANDS && bytes < limits::BATCH_BYTES {
+            let Some(waiting) = self.ready.pop_front() else { break };
+            if waiting.epoch != self.epoch && !needs(&self.parts.state, &waiting.command, 0).is_empty() {
+                self.cold.push_back(waiting);
+                continue;
+            }
+            let Waiting { command, answer, pins, bytes: length, .. } = waiting;
+            bytes += length;
+            chosen.commands.push(command);
+            chosen.answers.push(answer);
+            chosen.pins.extend(pins);
+        }
+        self.fetch_cold();
+        chosen
+    }
+
+    fn append_claims(&mut self, commands: &mut Vec<Command>) {
+        let built = self.claims.build(&self.parts.state, self.parts.polls.as_ref(), commands);
+        commands.extend(built.commands);
+        if !built.returned.is_empty() {
+            self.parts.effector.return_polls(built.returned);
+        }
+        for (queue, keys) in built.fetch {
+            self.fetch(keys, Purpose::Claims(queue));
+        }
+    }
+
+    /// Stamps the batch and hands it to the consensus. Time never goes back, even if the wall clock does (I11).
+    fn propose(&mut self, chosen: Chosen) {
+        let now_ms = self.parts.clock.wall_ms().max(self.parts.state.applied().last_stamp_ms);
+        let stamp = Stamp { now_ms, seed: self.parts.entropy.next_u64() };
+        let Chosen { commands, answers, pins } = chosen;
+        let batch = Batch { stamp: Some(stamp), commands };
+        match self.parts.consensus.propose(batch.encode_to_vec()) {
+            Ok(position) => self.in_flight = Some(InFlight { position, batch, answers, pins }),
+            Err(refused) => {
+                pins.iter().for_each(|key| self.parts.state.unpin(key));
+                for answer in answers.into_iter().flatten() {
+                    let _ = answer.send(Err(Failure::Unavailable(refused.to_string())));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! The thread that reads stored records for a shard: many commands' records in one crossing to the store.
+//!
+//! The newest value of a key that is not in memory is in the set that is being flushed, else in the store.
+
+use std::{
+    io,
+    sync::{Arc, Mutex, PoisonError, mpsc},
+};
+
+use lh_machine::FlushSet;
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::{limits, replica::Event};
+use crate::ports::Store;
+
+/// Stored values by key; `None` = the store has none.
+pub type Values = Vec<(Vec<u8>, Option<Vec<u8>>)>;
+
+/// The flush set that was taken from the state and is not in the store yet.
+#[derive(Clone, Default)]
+pub struct BeingWritten(Arc<Mutex<Option<Arc<FlushSet>>>>);
+
+impl BeingWritten {
+    /// Sets or clears it.
+    pub fn set(&self, set: Option<Arc<FlushSet>>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = set;
+    }
+
+    fn get(&self) -> Option<Arc<FlushSet>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+enum Request {
+    Later { ticket: u64, keys: Vec<Vec<u8>> },
+    Now { keys: Vec<Vec<u8>>, answer: mpsc::Sender<io::Result<Values>> },
+}
+
+/// The way to the thread, which ends when this is dropped.
+pub struct Fetcher {
+    requests: mpsc::Sender<Request>,
+}
+
+impl Fetcher {
+    /// Starts the thread of one shard; what is fetched comes back as [`Event::Fetched`].
+    pub fn start(
+        shard: u32,
+        store: Arc<dyn Store>,
+        being_written: BeingWritten,
+        events: UnboundedSender<Event>,
+    ) -> io::Result<Self> {
+        let (requests, inbox) = mpsc::channel();
+        let thread = Thread { store, being_written, events };
+        std::thread::Builder::new().name(format!("fetch-{shard}")).spawn(move || thread.run(&inbox))?;
+        Ok(Self { requests })
+    }
+
+    /// Fetches these keys; the event names `ticket`.
+    pub fn fetch(&self, ticket: u64, keys: Vec<Vec<u8>>) {
+        // The thread ends only with the shard.
+        let _ = self.requests.send(Request::Later { ticket, keys });
+    }
+
+    /// Fetches these keys and waits: for a shard that is opening and has nothing else to do.
+    pub fn fetch_now(&self, keys: Vec<Vec<u8>>) -> io::Result<Values> {
+        let (answer, answered) = mpsc::channel();
+        let _ = self.requests.send(Request::Now { keys, answer });
+        answered.recv().map_err(|_| io::Error::other("the fetching thread is gone"))?
+    }
+}
+
+struct Thread {
+    store: Arc<dyn Store>,
+    being_written: BeingWritten,
+    events: UnboundedSender<Event>,
+}
+
+impl Thread {
+    fn run(self, inbox: &mpsc::Receiver<Request>) {
+        while let Ok(first) = inbox.recv() {
+            let mut tickets: Vec<(u64, usize)> = Vec::new();
+            let mut keys: Vec<Vec<u8>> = Vec::new();
+            let mut next = Some(first);
+            while let Some(request) = next {
+                match request {
+                    Request::Later { ticket, keys: more } => {
+                        tickets.push((ticket, more.len()));
+                        keys.extend(more);
+                    }
+                    Request::Now { keys, answer } => {
+                        // Whoever asked may be gone, then nobody misses the answer.
+                        let _ = answer.send(self.look_up(keys));
+                    }
+                }
+                next = if keys.len() < limits::FETCH_KEYS { inbox.try_recv().ok() } else { None };
+            }
+            if tickets.is_empty() {
+                continue;
+            }
+            let event = match self.look_up(keys) {
+                Ok(values) => Event::Fetched(split(tickets, values)),
+                Err(error) => Event::Failed(format!("store: reading failed: {error}")),
+            };
+            if self.events.send(event).is_err() {
+                return;
+            }
+        }
+    }
+
+    fn look_up(&self, keys: Vec<Vec<u8>>) -> io::Result<Values> {
+        // Taken before the store is asked: a set that is gone by now is in the store.
+        let set = self.being_written.get();
+        let mut values = Vec::with_capacity(keys.len());
+        let mut missing = Vec::new();
+        for key in keys {
+            match set.as_deref().and_then(|set| find(set, &key)) {
+                Some(value) => values.push((key, value.cloned())),
+                None => {
+                    missing.push(values.len());
+                    values.push((key, None));
+                }
+            }
+        }
+        if !missing.is_empty() {
+            let asked: Vec<Vec<u8>> = missing.iter().map(|at| values[*at].0.clone()).collect();
+            let stored = self.store.get_many(&asked)?;
+            if stored.len() != asked.len() {
+                return Err(io::Error::other("the store answered another number of values than it was asked for"));
+            }
+            for (at, value) in missing.into_iter().zip(stored) {
+                values[at].1 = value;
+            }
+        }
+        Ok(values)
+    }
+}
+
+/// What the set does with this key: `None` = nothing, `Some(None)` = it deletes it.
+fn find<'a>(set: &'a FlushSet, key: &[u8]) -> Option<Option<&'a Vec<u8>>> {
+    let at = set.writes.binary_search_by(|(candidate, _)| candidate.as_slice().cmp(key)).ok()?;
+    Some(set.writes[at].1.as_ref())
+}
+
+fn split(tickets: Vec<(u64, usize)>, values: Values) -> Vec<(u64, Values)> {
+    let mut values = values.into_iter();
+    tickets.into_iter().map(|(ticket, count)| (ticket, values.by_ref().take(count).collect())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::shard::testing::MemoryStore;
+
+    /// Read-your-writes during a flush: the set comes before the store, deletions included.
+    #[test]
+    fn the_set_being_written_comes_before_the_store() {
+        let store = MemoryStore::default();
+        let put = |key: &[u8], value: Option<&[u8]>| (key.to_vec(), value.map(<[u8]>::to_vec));
+        store.write(&[put(b"a", Some(b"old")), put(b"b", Some(b"old")), put(b"c", Some(b"old"))]).unwrap();
+        let being_written = BeingWritten::default();
+        let (events, _) = tokio::sync::mpsc::unbounded_channel();
+        let fetcher = Fetcher::start(0, Arc::new(store), being_written.clone(), events).unwrap();
+        let set = FlushSet { writes: vec![put(b"a", Some(b"new")), put(b"b", None)] };
+        being_written.set(Some(Arc::new(set)));
+        let keys = [b"a", b"b", b"c", b"d"].map(|key| key.to_vec()).to_vec();
+        let values = fetcher.fetch_now(keys).unwrap();
+        assert_eq!(values, [put(b"a", Some(b"new")), put(b"b", None), put(b"c", Some(b"old")), put(b"d", None)]);
+    }
+}

@@ -1,0 +1,63 @@
+//! When a batch closes: at once while little happens, not more often than every half millisecond while much does.
+
+use super::limits;
+
+/// Time over which the rate of commands is smoothed, in ns.
+const SMOOTHING_NS: f64 = 5_000_000.0;
+
+/// The rate of commands and the last close.
+#[derive(Debug, Default)]
+pub struct Pace {
+    last_close_ns: u64,
+    /// Commands per ms.
+    rate: f64,
+}
+
+impl Pace {
+    /// How long to wait until a batch may close, in ns; 0 = it may close now.
+    pub fn wait_ns(&self, now_ns: u64) -> u64 {
+        if self.rate < limits::BUSY_COMMANDS_PER_MS {
+            return 0;
+        }
+        (self.last_close_ns + limits::BATCH_WINDOW_NS).saturating_sub(now_ns)
+    }
+
+    /// A batch with this many commands was closed.
+    pub fn closed(&mut self, now_ns: u64, commands: usize) {
+        let elapsed_ns = now_ns.saturating_sub(self.last_close_ns).max(1) as f64;
+        let rate = commands as f64 * 1e6 / elapsed_ns;
+        let weight = 1.0 - (-elapsed_ns / SMOOTHING_NS).exp();
+        self.rate += (rate - self.rate) * weight;
+        self.last_close_ns = now_ns;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_idle_shard_closes_at_once_and_a_busy_one_waits() {
+        let mut pace = Pace::default();
+        let mut now_ns = 1_000_000_000;
+        assert_eq!(pace.wait_ns(now_ns), 0);
+        for _ in 0..100 {
+            now_ns += 250_000;
+            pace.closed(now_ns, 4);
+        }
+        assert_eq!(pace.wait_ns(now_ns + 100_000), limits::BATCH_WINDOW_NS - 100_000);
+        assert_eq!(pace.wait_ns(now_ns + limits::BATCH_WINDOW_NS), 0);
+        now_ns += 1_000_000_000;
+        pace.closed(now_ns, 1);
+        assert_eq!(pace.wait_ns(now_ns), 0);
+    }
+
+    #[test]
+    fn a_single_command_after_a_pause_does_not_make_a_shard_busy() {
+        let mut pace = Pace::default();
+        for step in 1..50 {
+            pace.closed(step * 10_000_000, 1);
+            assert_eq!(pace.wait_ns(step * 10_000_000), 0);
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! A timer finer than tokio's tick of 1 ms, for the half millisecond between two batches of a busy shard.
+
+use std::io;
+
+/// One alarm at a time.
+#[cfg(target_os = "linux")]
+pub struct FineTimer {
+    timer: tokio::io::unix::AsyncFd<std::os::fd::OwnedFd>,
+}
+
+#[cfg(target_os = "linux")]
+impl FineTimer {
+    /// A timer that is not set. Must be called within a tokio runtime with I/O.
+    pub fn new() -> io::Result<Self> {
+        use rustix::time::{TimerfdClockId, TimerfdFlags, timerfd_create};
+        let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
+        let timer = timerfd_create(TimerfdClockId::Monotonic, flags)?;
+        let timer = tokio::io::unix::AsyncFd::register_with_interest(timer, tokio::io::Interest::READABLE)?;
+        Ok(Self { timer })
+    }
+
+    /// Sets the alarm to `delay_ns` from now, in place of an earlier one.
+    pub fn set(&mut self, delay_ns: u64) -> io::Result<()> {
+        use rustix::time::{Itimerspec, TimerfdTimerFlags, Timespec, timerfd_settime};
+        let at = |ns: u64| Timespec { tv_sec: (ns / 1_000_000_000) as i64, tv_nsec: (ns % 1_000_000_000) as i64 };
+        // Zero would switch the alarm off.
+        let spec = Itimerspec { it_interval: at(0), it_value: at(delay_ns.max(1)) };
+        timerfd_settime(self.timer.get_ref(), TimerfdTimerFlags::empty(), &spec)?;
+        Ok(())
+    }
+
+    /// Waits for the alarm; for ever if it is not set.
+    pub async fn rang(&mut self) -> io::Result<()> {
+        loop {
+            let mut guard = self.timer.readable().await?;
+            let read = guard.try_io(|timer| Ok(rustix::io::read(timer.get_ref(), &mut [0; 8])?));
+            if let Ok(read) = read {
+                return read.map(|_| ());
+            }
+        }
+    }
+}
+
+/// One alarm at a time. Elsewhere than on Linux it is as coarse as tokio's.
+#[cfg(not(target_os = "linux"))]
+pub struct FineTimer {
+    at: Option<tokio::time::Instant>,
+}
+
+#[cfg(not(target_os = "linux"))]
+impl FineTimer {
+    /// A timer that is not set.
+    pub fn new() -> io::Result<Self> {
+        Ok(Self { at: None })
+    }
+
+    /// Sets the alarm to `delay_ns` from now, in place of an earlier one.
+    pub fn set(&mut self, delay_ns: u64) -> io::Result<()> {
+        self.at = Some(tokio::time::Instant::now() + std::time::Duration::from_nanos(delay_ns));
+        Ok(())
+    }
+
+    /// Waits for the alarm; for ever if it is not set.
+    pub async fn rang(&mut self) -> io::Result<()> {
+        match self.at {
+            Some(at) => tokio::time::sleep_until(at).await,
+            None => std::future::pending().await,
+        }
+        self.at = None;
+        Ok(())
+    }
+}
