@@ -91,5 +91,8 @@ def index_prefix(tenant: str, kind: int, components: list[str], /) -> bytes:
 def index_value(value: bytes, /) -> str | None:
     """How the index of Variables spells a serialized VariableValue, e.g. "int:5"; None = such values are not indexed (07/V-5)."""
 
+def stored_run_shards(data_dir: str, /) -> int | None:
+    """The number of run shards that a data directory was made with; None if it is new. Raises OSError if it is damaged."""
+
 def shard_of(tenant: str, root_id: str, run_shards: int, /) -> int:
     """The run shard that owns the tree with this root id."""

@@ -11,8 +11,8 @@ import threading
 from collections.abc import Sequence
 
 from littlehorse.server import engine
-from littlehorse.server.config import BadSetting, ServerConfig, from_arguments
-from littlehorse.server.data_dir import open_data_dir
+from littlehorse.server.config import BadSetting, ServerConfig, default_shards, from_arguments
+from littlehorse.server.data_dir import choose
 from littlehorse.server.definitions import Definitions
 from littlehorse.server.errors import RpcError, StartError
 from littlehorse.server.rpc.identity import store_first_objects
@@ -41,14 +41,14 @@ class Server:
         self._events: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._stopping = threading.Event()
         self._watcher = threading.Thread(target=self._watch, name="watch")
-        directory = open_data_dir(config.data_dir, config.shards)
-        paths = [*directory.shard_stores, directory.meta_store]
         store_bytes = int(config.memory_limit * STORE_SHARE)
         self._stores: list[Store] = []
         self._cold = ColdRpcs()
         try:
-            memory = StoreMemory.share(store_bytes, len(paths))
-            for path in paths:
+            stored_shards = engine.stored_run_shards(str(config.data_dir))
+            directory = choose(config.data_dir, config.shards, stored_shards, default_shards())
+            memory = StoreMemory.share(store_bytes, len(directory.stores))
+            for path in directory.stores:
                 self._stores.append(Store(path, memory))
             self._engine = engine.create(
                 data_dir=str(directory.path),
@@ -137,5 +137,10 @@ def _stop_once(server: Server, received: int) -> None:
 
 def _sentence(error: OSError | RpcError) -> str:
     """What an error says, as one sentence."""
-    text = error.message if isinstance(error, RpcError) else str(error.strerror or error)
+    if isinstance(error, RpcError):
+        text = error.message
+    elif error.strerror and error.filename:
+        text = f"{error.filename}: {error.strerror}"
+    else:
+        text = str(error)
     return text[:1].upper() + text[1:].rstrip(".") + "."

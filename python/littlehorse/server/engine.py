@@ -35,6 +35,11 @@ def create(
     return _core.Engine(config, stores, cold)
 
 
+def stored_run_shards(data_dir: str) -> int | None:
+    """The number of run shards that a data directory was made with; None if it is new. Raises OSError if damaged."""
+    return _core.stored_run_shards(data_dir)
+
+
 def routes() -> list[tuple[str, str]]:
     """All RPCs of the contract: name and "hot", "cold" or "unimplemented"."""
     return _core.routes()

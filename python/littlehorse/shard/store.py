@@ -24,6 +24,9 @@ OPEN_FILES_MAX = 512
 # Smallest write buffer and block cache that still make sense.
 BUFFER_BYTES_MIN = 4 << 20
 CACHE_BYTES_MIN = 8 << 20
+# How many entries a scan of a view reads ahead: few at first, since most searches want few.
+READ_AHEAD_MIN = 16
+READ_AHEAD_MAX = 512
 # Compaction and flush threads of one shard: the machine's cores belong to the shards themselves.
 BACKGROUND_JOBS = 2
 
@@ -44,27 +47,30 @@ class StoreMemory:
 
 
 class ReadView:
-    """The store as it stood at one moment: what a search reads, so that an object that changes is seen once."""
+    """The store as it stood at one moment: what a search reads, so that an object that changes is seen once.
 
-    def __init__(self, path: Path, snapshot: Any) -> None:
+    It is one RocksDB cursor, which shows the store as of its creation wherever it is moved. (rocksdict's own snapshots
+    do not hold for cursors made from them.) Scans take turns on it, each reading some entries ahead. For one thread.
+    """
+
+    def __init__(self, path: Path, cursor: Any) -> None:
         self._path = path
-        self._snapshot = snapshot
+        self._cursor = cursor
 
     def get(self, key: bytes) -> bytes | None:
         """Value of this key, or None."""
-        try:
-            value: bytes = self._snapshot[key]
-        except KeyError:
-            return None
-        except Exception as error:
-            _refuse(self._path, error)
-        return value
+        return next((value for _, value in self._read(key, key + b"\0", 1)), None)
 
     def scan(self, start: bytes, end: bytes) -> Iterator[tuple[bytes, bytes]]:
         """Entries with start <= key < end, ascending, read as they are asked for."""
-        bounds = ReadOptions()
-        bounds.set_iterate_upper_bound(end)
-        return _entries(self._path, self._snapshot.iter(bounds), start)
+        ahead = READ_AHEAD_MIN
+        while entries := self._read(start, end, ahead):
+            yield from entries
+            start = entries[-1][0] + b"\0"
+            ahead = min(ahead * 2, READ_AHEAD_MAX)
+
+    def _read(self, start: bytes, end: bytes, limit: int) -> list[tuple[bytes, bytes]]:
+        return list(itertools.islice(_entries(self._path, self._cursor, start, end), limit))
 
 
 class Store:
@@ -99,7 +105,7 @@ class Store:
         """Entries with start <= key < end, ascending, at most `limit`."""
         bounds = ReadOptions()
         bounds.set_iterate_upper_bound(end)
-        entries = _entries(self._path, self._rocks.iter(bounds), start)
+        entries = _entries(self._path, self._rocks.iter(bounds), start, end)
         return list(itertools.islice(entries, limit))
 
     def new_batch(self) -> WriteBatch:
@@ -123,11 +129,11 @@ class Store:
     @contextlib.contextmanager
     def view(self) -> Iterator[ReadView]:
         """The store as it stands now; must be left before `close`, since RocksDB stays locked while a view exists."""
-        view = ReadView(self._path, self._rocks.snapshot())
+        view = ReadView(self._path, self._rocks.iter())
         try:
             yield view
         finally:
-            view._snapshot = None
+            view._cursor = None
 
     def close(self) -> None:
         """Releases the directory. What was written and not persisted is lost, and comes back from the shard's log."""
@@ -155,11 +161,11 @@ def _options(memory: StoreMemory) -> Options:
     return options
 
 
-def _entries(path: Path, cursor: Any, start: bytes) -> Iterator[tuple[bytes, bytes]]:
+def _entries(path: Path, cursor: Any, start: bytes, end: bytes) -> Iterator[tuple[bytes, bytes]]:
     try:
         cursor.seek(start)
-        while cursor.valid():
-            yield cursor.key(), cursor.value()
+        while cursor.valid() and (key := cursor.key()) < end:
+            yield key, cursor.value()
             cursor.next()
         cursor.status()
     except Exception as error:

@@ -5,7 +5,6 @@ To add an RPC: a function in the file of its noun, a row here, and a row in the 
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -24,8 +23,6 @@ from littlehorse.server.rpc import (
     wf_spec,
 )
 from littlehorse.server.services import Call, Services
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +71,7 @@ class ColdRpcs:
         self._services = services
 
     def __call__(self, rpc: str, request: bytes, tenant: str, principal: str, /) -> bytes:
-        """Answers `rpc`. Raises RpcError for every refusal; anything else is our bug, logged with its traceback."""
+        """Answers `rpc`. Raises RpcError for every refusal; anything else is our bug, which the front logs."""
         if self._services is None:
             raise RpcError(Code.UNAVAILABLE, "Server Initializing: try again in a moment.")
         row = TABLE[rpc]
@@ -84,11 +81,6 @@ class ColdRpcs:
             raise invalid(f"The request of {rpc} is not a valid {row.request.DESCRIPTOR.name}.") from error
         try:
             return row.answer(self._services, Call(tenant, principal), message).SerializeToString()
-        except RpcError:
-            raise
         except TimeoutError as error:
             text = f"{rpc} was not finished in time; it may still take effect."
             raise RpcError(Code.DEADLINE_EXCEEDED, text) from error
-        except Exception:
-            logger.exception("%s failed", rpc)
-            raise
