@@ -17,7 +17,7 @@ fn external(content: Option<pb::TypeDefinition>) -> pb::PutExternalEventDefReque
     }
 }
 
-/// 02/EE-1, 02/EE-4: what is stored; numbers are not validated.
+/// 02/EE-1, 02/EE-3, 02/EE-4: what is stored; numbers are not validated.
 #[test]
 fn external_event_stored_form() {
     let mut store = Store::new();

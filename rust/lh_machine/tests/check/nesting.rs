@@ -48,7 +48,7 @@ fn nested_map_builders_end() {
     Store::new().accepts(&returning(nest(MAX_DEPTH - 1, text("x"), wrap)));
 }
 
-/// 01/NEW-4: keys of a map builder are scalars, entries fit the declared type.
+/// 01/NEW-4, 02/K-3: keys of a map builder are scalars, entries fit the declared type.
 #[test]
 fn map_builders() {
     let store = Store::new();

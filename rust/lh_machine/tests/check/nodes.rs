@@ -171,7 +171,7 @@ fn user_task_versions_are_pinned() {
     assert_eq!(pinned(&store.accepts(&around(Kind::UserTask(explicit)))), Some(0));
 }
 
-/// 02/X-29, 02 check-list: sleeps over all nine variable types.
+/// 02/X-29, 02/T-8, 01/STA-4: sleeps over all nine variable types.
 #[test]
 fn sleeps() {
     use VariableType::{Bool, Bytes, Double, Int, JsonArr, JsonObj, Str, Timestamp, WfRunId};

@@ -36,7 +36,7 @@ fn starting(thread_name: &str, given: Inputs<'_>) -> pb::PutWfSpecRequest {
     }))
 }
 
-/// 02/X-26
+/// 02/X-26, 02/T-8, 01/STA-4: inputs are typed with their casts; NULL fits everywhere.
 #[test]
 fn start_thread() {
     let store = Store::new();

@@ -30,7 +30,7 @@ fn ending(one: Kind, other: Kind) -> pb::PutWfSpecRequest {
     flow([("main", thread(all_variables(), nodes))])
 }
 
-/// 02/X-8, 01/STA-5: all ends of a thread that are no failures return the same type.
+/// 02/X-8, 02/T-6, 01/STA-5, 01/TYP-5: all ends of a thread that are no failures return the same type.
 #[test]
 fn outputs_agree() {
     let store = Store::new();

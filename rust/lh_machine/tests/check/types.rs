@@ -238,7 +238,7 @@ fn node_references() {
     store.refuses(&around(Kind::Task(task("takes-str", vec![hidden]))), &["Node 1-node invalid", "9-ghost"]);
 }
 
-/// 02/T-10, 02/X-18, 01/MUT-8..MUT-11: operations on variables.
+/// 02/T-10, 02/X-18, 01/MUT-8, 01/MUT-9, 01/MUT-10: operations on variables.
 #[test]
 fn operations() {
     use Op::{And, Extend, RemoveIfPresent, RemoveIndex, RemoveKey, Subtract};
