@@ -1,5 +1,6 @@
 #!/bin/sh
-# Says what of Python >= 3.11 (with venv), Rust >= 1.88 and a C compiler is missing on this machine; nothing else is needed.
+# Says what of Python >= 3.11 (with venv), Rust (rust-version in Cargo.toml) and a C compiler is missing on this machine;
+# nothing else is needed.
 # Usage: tools/prerequisites.sh [python]   prints the Python that was found; exit 1 and a list of what is missing otherwise.
 # The Python is taken from, in this order: the argument, $PYTHON, python3, python3.14 ... python3.11.
 missing=""
@@ -19,13 +20,15 @@ elif ! "$python" -c 'import ensurepip, venv' >/dev/null 2>&1; then
   say "the venv module of $python (on Debian and Ubuntu: apt-get install python3-venv)"
 fi
 
-# Version "1.95.0" as a number "1095", for comparing.
-number() { "$1" --version 2>/dev/null | awk '{ split($2, part, "."); print part[1] * 1000 + part[2] }'; }
+rust=$(awk -F '"' '/^rust-version/ { print $2 }' "$(dirname "$0")/../Cargo.toml")
+# A version like "1.95.0" as a number like "1095", for comparing.
+number() { awk '{ split($1, part, "."); print part[1] * 1000 + part[2] }'; }
 for tool in rustc cargo; do
-  if ! command -v "$tool" >/dev/null 2>&1; then
-    say "$tool 1.88 or newer: install Rust from https://rustup.rs (and open a new shell)"
-  elif [ "$(number "$tool")" -lt 1088 ] 2>/dev/null || [ -z "$(number "$tool")" ]; then
-    say "$tool 1.88 or newer (found: $("$tool" --version 2>&1 | head -n 1)): rustup update stable"
+  found=$("$tool" --version 2>/dev/null | head -n 1)
+  if [ -z "$found" ]; then
+    say "$tool $rust or newer: install Rust from https://rustup.rs (and open a new shell)"
+  elif [ "$(echo "${found#* }" | number)" -lt "$(echo "$rust" | number)" ]; then
+    say "$tool $rust or newer (found: $found): rustup update stable"
   fi
 done
 

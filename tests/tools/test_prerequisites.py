@@ -21,7 +21,7 @@ def check(repository: Path, path: Path, **environment: str) -> "subprocess.Compl
 @pytest.fixture
 def tools(tmp_path: Path) -> Path:
     """A folder to be the PATH, with the few tools of POSIX that the check uses."""
-    for name in ("awk", "head"):
+    for name in ("awk", "dirname", "head"):
         target = next(Path(folder) / name for folder in os.defpath.split(":") if (Path(folder) / name).exists())
         (tmp_path / name).symlink_to(target)
     return tmp_path
@@ -37,26 +37,26 @@ def test_everything_that_is_missing_is_named(repository: Path, tools: Path) -> N
     """Python, Rust and a C compiler, each with what to do about it."""
     done = check(repository, tools)
     assert done.returncode == 1
-    for needed in ("Python 3.11", "rustc 1.88", "cargo 1.88", "a C compiler"):
+    for needed in ("Python 3.11", "rustc 1.", "cargo 1.", "a C compiler"):
         assert needed in done.stderr
 
 
 def test_a_toolchain_that_is_too_old(repository: Path, tools: Path) -> None:
     """The version that was found is said."""
-    pretend(tools, "rustc", "rustc 1.87.0 (17067e9ac 2025-05-09)")
+    pretend(tools, "rustc", "rustc 1.80.0 (051478957 2024-07-21)")
     pretend(tools, "cargo", "cargo 1.100.0 (17067e9ac 2027-05-09)")
     pretend(tools, "cc", "")
     done = check(repository, tools, PYTHON=sys.executable)
     assert done.returncode == 1
-    assert "rustc 1.88 or newer (found: rustc 1.87.0" in done.stderr
-    assert "cargo 1.88" not in done.stderr
+    assert "(found: rustc 1.80.0" in done.stderr
+    assert "cargo" not in done.stderr
     assert "Python" not in done.stderr
     assert "C compiler" not in done.stderr
 
 
 def test_a_machine_that_has_everything(repository: Path, tools: Path) -> None:
     """The Python to build with is printed, and nothing else."""
-    pretend(tools, "rustc", "rustc 1.88.0 (17067e9ac 2025-05-09)")
+    pretend(tools, "rustc", "rustc 1.99.0 (17067e9ac 2027-01-01)")
     pretend(tools, "cargo", "cargo 2.0.0 (17067e9ac 2030-05-09)")
     pretend(tools, "cc", "")
     done = check(repository, tools, PYTHON=sys.executable)
