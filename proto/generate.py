@@ -26,6 +26,9 @@ WELL_KNOWN_PROTOS = Path(grpc_tools.__file__).parent / "_proto"
 # Programs import `Struct` and its relatives from here although they live in type_definition_pb2 (PY-5).
 VARIABLE_REEXPORTS = ("Array", "Map", "Struct", "TypeDefinition", "VariableValue")
 
+# protoc writes `Mapping` without parameters, and VariableValue has fields called `str`, `int`, `bool` and `bytes`.
+STUB_HEADER = '# mypy: disable-error-code="type-arg, valid-type"\n'
+
 GENERATED_IMPORT = re.compile(r"^import (\w+_pb2) as (\w+)$", re.MULTILINE)
 
 
@@ -43,7 +46,9 @@ def main() -> None:
         run_protoc(INTERNAL_PROTOS, [INTERNAL_PROTOS, MODEL_PROTOS], Path(scratch) / "internal", with_service=False)
         install(Path(scratch) / "internal", INTERNAL_OUT, package_of)
     write_if_changed(MODEL_OUT / "service_pb2_grpc.pyi", service_stub(descriptors))
-    write_if_changed(INTERNAL_OUT / "__init__.py", '"""Generated messages of proto/internal; see proto/generate.py."""\n')
+    write_if_changed(
+        INTERNAL_OUT / "__init__.py", '"""Generated messages of proto/internal; see proto/generate.py."""\n'
+    )
 
 
 def run_protoc(source: Path, includes: list[Path], out: Path, *, with_service: bool) -> FileDescriptorSet:
@@ -69,6 +74,8 @@ def install(generated: Path, destination: Path, package_of: dict[str, str]) -> N
             continue  # protoc writes an empty service module for every file without a service
         wanted.add(path.name)
         text = rewrite_imports(path.read_text("utf-8"), package_of) + variable_reexports(path.name)
+        if path.suffix == ".pyi":
+            text = STUB_HEADER + text
         write_if_changed(destination / path.name, text)
     for stale in destination.glob("*_pb2*.py*"):
         if stale.name not in wanted and stale.name != "service_pb2_grpc.pyi":
@@ -111,18 +118,23 @@ def service_stub(descriptors: FileDescriptorSet) -> str:
         return f"{module_of[proto_name]}.{proto_name.rpartition('.')[2]}"
 
     def multi_callable(package: str, method: MethodDescriptorProto) -> str:
-        direction = ("Stream" if method.client_streaming else "Unary") + ("Stream" if method.server_streaming else "Unary")
+        direction = ("Stream" if method.client_streaming else "Unary") + (
+            "Stream" if method.server_streaming else "Unary"
+        )
         types = f"{python_type(method.input_type)}, {python_type(method.output_type)}"
         return f"    {method.name}: {package}.{direction}MultiCallable[{types}]\n"
 
     modules = sorted({module_of[name] for method in methods for name in (method.input_type, method.output_type)})
     lines = ["from typing import Any, type_check_only\n\n", "import grpc\n", "import grpc.aio\n"]
     lines += [
-        f"from {'google.protobuf' if module == 'empty_pb2' else 'littlehorse.model'} import {module}\n" for module in modules
+        f"from {'google.protobuf' if module == 'empty_pb2' else 'littlehorse.model'} import {module}\n"
+        for module in modules
     ]
     lines += ["\nclass LittleHorseStub:\n    def __init__(self, channel: grpc.Channel) -> None: ...\n"]
     lines += [multi_callable("grpc", method) for method in methods]
-    lines += ["\n@type_check_only\nclass LittleHorseAsyncStub:\n    def __init__(self, channel: grpc.aio.Channel) -> None: ...\n"]
+    lines += [
+        "\n@type_check_only\nclass LittleHorseAsyncStub:\n    def __init__(self, channel: grpc.aio.Channel) -> None: ...\n"
+    ]
     lines += [multi_callable("grpc.aio", method) for method in methods]
     lines += ["\nclass LittleHorse: ...\n"]
     lines += ["\nclass LittleHorseServicer:\n"]
