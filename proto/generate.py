@@ -1,14 +1,14 @@
 """Generates the Python message modules from the proto files: `python proto/generate.py` (needs grpcio-tools).
 
-proto/littlehorse/*.proto  ->  python/littlehorse/model/             the public contract, with type stubs and the gRPC service
+proto/littlehorse/*.proto  ->  python/littlehorse/model/             the public contract, with stubs and service
 proto/internal/*.proto     ->  python/littlehorse/server/internal/   commands and records of the server
 
-protoc registers files and classes under bare names (PY-4: `object_id.proto`, `object_id_pb2`), which existing programs can observe, so
-those stay. Only the `import` statements between generated modules are rewritten to their real package, so that `sys.path` needs no entry.
+protoc registers files and classes under bare names (PY-4: `object_id.proto`, `object_id_pb2`), which existing programs
+can observe, so those stay. Only the `import` statements between generated modules are rewritten to their real package,
+so that `sys.path` needs no entry.
 """
 
 import re
-import sys
 import tempfile
 from pathlib import Path
 
@@ -94,7 +94,7 @@ def rewrite_imports(text: str, package_of: dict[str, str]) -> str:
 
 
 def variable_reexports(file_name: str) -> str:
-    """The line that makes the names of VARIABLE_REEXPORTS importable from variable_pb2 too (PY-5); empty for other modules."""
+    """The line that makes VARIABLE_REEXPORTS importable from variable_pb2 too (PY-5); empty for other modules."""
     if file_name == "variable_pb2.py":
         names = ", ".join(VARIABLE_REEXPORTS)
     elif file_name == "variable_pb2.pyi":
@@ -105,7 +105,7 @@ def variable_reexports(file_name: str) -> str:
 
 
 def service_stub(descriptors: FileDescriptorSet) -> str:
-    """Type stub of service_pb2_grpc: the stub for channels, its asyncio twin (known to type checkers only) and the servicer."""
+    """Type stub of service_pb2_grpc: the client, its asyncio twin (known to type checkers only) and the servicer."""
     module_of = {
         f".{file.package}.{message.name}": f"{file.name.removesuffix('.proto')}_pb2"
         for file in descriptors.file
@@ -133,7 +133,8 @@ def service_stub(descriptors: FileDescriptorSet) -> str:
     lines += ["\nclass LittleHorseStub:\n    def __init__(self, channel: grpc.Channel) -> None: ...\n"]
     lines += [multi_callable("grpc", method) for method in methods]
     lines += [
-        "\n@type_check_only\nclass LittleHorseAsyncStub:\n    def __init__(self, channel: grpc.aio.Channel) -> None: ...\n"
+        "\n@type_check_only\nclass LittleHorseAsyncStub:\n"
+        "    def __init__(self, channel: grpc.aio.Channel) -> None: ...\n"
     ]
     lines += [multi_callable("grpc.aio", method) for method in methods]
     lines += ["\nclass LittleHorse: ...\n"]
@@ -150,4 +151,4 @@ def write_if_changed(path: Path, text: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -1,4 +1,4 @@
-"""What is added to every call: tenant, access token, and the wait that an overloaded server asks for (spec 09 section 4)."""
+"""What is added to calls: tenant, access token, and the wait that an overloaded server asks for (spec 09 section 4)."""
 
 import asyncio
 import threading
@@ -10,9 +10,8 @@ from typing import Any
 
 import grpc
 import grpc.aio
-from authlib.integrations.requests_client import OAuth2Session  # type: ignore[import-untyped]
-from google.rpc.error_details_pb2 import RetryInfo  # type: ignore[import-untyped]
-from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
+from google.rpc.error_details_pb2 import RetryInfo
+from google.rpc.status_pb2 import Status
 
 from littlehorse.exceptions import OAuthException
 
@@ -85,6 +84,8 @@ class OAuthCredentialsProvider(grpc.AuthMetadataPlugin):
                 raise OAuthException(f"{key} required")
         with self._lock:  # one request is enough however many calls wait for a token
             if self._token is None or _expires_soon(self._token):
+                from authlib.integrations.requests_client import OAuth2Session  # slow to import, seldom needed
+
                 session = OAuth2Session(client_id=self.client_id, client_secret=self.client_secret)
                 answer = session.fetch_token(
                     self.token_endpoint_url, grant_type="client_credentials", timeout=TOKEN_REQUEST_TIMEOUT_SECONDS
@@ -165,7 +166,7 @@ def retry_delay_seconds(error: grpc.RpcError) -> float | None:
     return _delay_in_trailers(error.code(), error.trailing_metadata())
 
 
-class MetadataInterceptor(grpc.UnaryUnaryClientInterceptor, grpc.StreamStreamClientInterceptor):
+class MetadataInterceptor(grpc.UnaryUnaryClientInterceptor, grpc.StreamStreamClientInterceptor):  # type: ignore[type-arg]  # generic in the stubs only
     """Adds the tenant to synchronous calls; no header without a tenant."""
 
     def __init__(self, tenant_id: str | None) -> None:
@@ -178,7 +179,7 @@ class MetadataInterceptor(grpc.UnaryUnaryClientInterceptor, grpc.StreamStreamCli
         return continuation(_sync_details(self.tenant_id, client_call_details), request_iterator)
 
 
-class RetryInterceptor(grpc.UnaryUnaryClientInterceptor):
+class RetryInterceptor(grpc.UnaryUnaryClientInterceptor):  # type: ignore[type-arg]  # generic in the stubs only
     """Repeats a synchronous call for as long as the server asks to try again later (PY-14)."""
 
     def intercept_unary_unary(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
@@ -192,7 +193,7 @@ class RetryInterceptor(grpc.UnaryUnaryClientInterceptor):
             time.sleep(delay)
 
 
-class AsyncUnaryUnaryMetadataInterceptor(grpc.aio.UnaryUnaryClientInterceptor):
+class AsyncUnaryUnaryMetadataInterceptor(grpc.aio.UnaryUnaryClientInterceptor):  # type: ignore[type-arg]  # generic in the stubs only
     """Adds the tenant to asyncio calls of this kind."""
 
     def __init__(self, tenant_id: str | None) -> None:
@@ -202,7 +203,7 @@ class AsyncUnaryUnaryMetadataInterceptor(grpc.aio.UnaryUnaryClientInterceptor):
         return await continuation(_async_details(self.tenant_id, client_call_details), request)
 
 
-class AsyncUnaryUnaryRetryInterceptor(grpc.aio.UnaryUnaryClientInterceptor):
+class AsyncUnaryUnaryRetryInterceptor(grpc.aio.UnaryUnaryClientInterceptor):  # type: ignore[type-arg]  # generic in the stubs only
     """Repeats an asyncio call for as long as the server asks to try again later (PY-14)."""
 
     async def intercept_unary_unary(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
@@ -215,7 +216,7 @@ class AsyncUnaryUnaryRetryInterceptor(grpc.aio.UnaryUnaryClientInterceptor):
             await asyncio.sleep(delay)
 
 
-class AsyncStreamStreamMetadataInterceptor(grpc.aio.StreamStreamClientInterceptor):
+class AsyncStreamStreamMetadataInterceptor(grpc.aio.StreamStreamClientInterceptor):  # type: ignore[type-arg]  # generic in the stubs only
     """Adds the tenant to asyncio calls of this kind."""
 
     def __init__(self, tenant_id: str | None) -> None:
@@ -225,7 +226,7 @@ class AsyncStreamStreamMetadataInterceptor(grpc.aio.StreamStreamClientIntercepto
         return await continuation(_async_details(self.tenant_id, client_call_details), request_iterator)
 
 
-class AsyncStreamUnaryMetadataInterceptor(grpc.aio.StreamUnaryClientInterceptor):
+class AsyncStreamUnaryMetadataInterceptor(grpc.aio.StreamUnaryClientInterceptor):  # type: ignore[type-arg]  # generic in the stubs only
     """Adds the tenant to asyncio calls of this kind."""
 
     def __init__(self, tenant_id: str | None) -> None:
@@ -235,7 +236,7 @@ class AsyncStreamUnaryMetadataInterceptor(grpc.aio.StreamUnaryClientInterceptor)
         return await continuation(_async_details(self.tenant_id, client_call_details), request_iterator)
 
 
-class AsyncUnaryStreamMetadataInterceptor(grpc.aio.UnaryStreamClientInterceptor):
+class AsyncUnaryStreamMetadataInterceptor(grpc.aio.UnaryStreamClientInterceptor):  # type: ignore[type-arg]  # generic in the stubs only
     """Adds the tenant to asyncio calls of this kind."""
 
     def __init__(self, tenant_id: str | None) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 import grpc
 import grpc.aio
-from jproperties import Properties  # type: ignore[import-untyped]
+from jproperties import Properties
 
 from littlehorse.client_interceptors import (
     AsyncStreamStreamMetadataInterceptor,
@@ -332,4 +332,4 @@ class LHConfig:
         while self._async_channels:
             owner, channel = self._async_channels.popitem()[1]
             if owner is loop:
-                await channel.close()
+                await channel.close(None)

@@ -86,7 +86,8 @@ def _add_constructor(cls: type) -> None:
     """Gives the class a constructor with keyword arguments only; unknown ones are ignored (PY-20)."""
 
     def __init__(self: Any, **values: Any) -> None:
-        # Fields are looked up at each use, not while the class is being defined: annotations may name classes defined later.
+        # Fields are looked up at each use, not while the class is being defined: annotations may name classes defined
+        # later.
         required = {field.python_name for field in _fields_of(cls) if field.default is _NO_DEFAULT}
         # Fields without a default come first: JSON text made from the instance keeps this order (PY-16).
         for field in sorted(_fields_of(type(self)), key=lambda field: field.default is not _NO_DEFAULT):
@@ -99,7 +100,7 @@ def _add_constructor(cls: type) -> None:
                 raise TypeError(f"{type(self).__name__}() missing required keyword argument: '{name}'")
 
     __init__.__qualname__ = f"{cls.__qualname__}.__init__"
-    cls.__init__ = __init__
+    cls.__init__ = __init__  # type: ignore[misc]  # replacing it is the purpose
 
 
 def is_lh_struct(cls: Any) -> bool:
@@ -182,7 +183,10 @@ def _fields_of(cls: type) -> list[_Field]:
 
 
 def class_to_inline_struct_def(cls: type) -> InlineStructDef:
-    """The fields of a class as a definition; raises TypeError for a class that is no struct or a type that is not possible."""
+    """The fields of a class as a definition.
+
+    Raises TypeError for a class that is no struct or a type that is not possible.
+    """
     get_struct_def_info(cls)
     return InlineStructDef(fields={field.name: field.definition() for field in _fields_of(cls)})
 

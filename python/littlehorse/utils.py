@@ -76,8 +76,8 @@ def _to_json_text(value: object) -> str:
 def to_variable_value(value: Any) -> VariableValue:
     """VariableValue of a Python value, by the table of spec 09 section 5.1; the first row that fits wins.
 
-    A VariableValue is returned as it is. Raises SerdeException for what JSON cannot express (PY-16) and ValueError for an
-    int outside 64 bits.
+    A VariableValue is returned as it is. Raises SerdeException for what JSON cannot express (PY-16) and ValueError for
+    an int outside 64 bits.
     """
     if value is None:
         return VariableValue()
@@ -110,9 +110,9 @@ def to_variable_value(value: Any) -> VariableValue:
 
 
 def extract_value(lh_value: VariableValue) -> Any:
-    """Python value of a VariableValue, by the table of spec 09 section 5.2; structs, arrays and maps become dict, list and dict.
+    """Python value of a VariableValue, by the table of spec 09 section 5.2.
 
-    Raises SerdeException if the text of a JSON value is no JSON.
+    Structs, arrays and maps become dict, list and dict. Raises SerdeException if the text of a JSON value is no JSON.
     """
     case = lh_value.WhichOneof("value")
     if case is None:
@@ -135,7 +135,10 @@ def extract_value(lh_value: VariableValue) -> Any:
 
 
 def unwrap_annotation(annotation: Any) -> Any:
-    """The type behind `Annotated[T, ...]`, `Optional[T]` and `T | None`, in any nesting; other annotations as they are."""
+    """The type behind `Annotated[T, ...]`, `Optional[T]` and `T | None`, in any nesting.
+
+    Other annotations as they are.
+    """
     from types import NoneType, UnionType
 
     while True:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import random
 from collections.abc import AsyncIterator, Callable
@@ -23,7 +24,10 @@ if TYPE_CHECKING:
 
 
 class _Polls:
-    """The polls of one stream. Each holds a place from before it is sent until its task is done, so no task has to wait here."""
+    """The polls of one stream.
+
+    Each holds a place from before it is sent until its task is done, so no task has to wait here.
+    """
 
     def __init__(self, request: PollTaskRequest, slots: Slots) -> None:
         self._request = request
@@ -119,13 +123,14 @@ class LHConnection:
 
     async def _pause(self, seconds: float) -> None:
         """Waits, but not beyond `stop()`."""
-        try:
+        with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._stopped.wait(), seconds)
-        except TimeoutError:
-            pass
 
     async def _serve_stream(self) -> None:
-        """Opens one PollTask stream and works on what it brings; returns when it ends, raises grpc.RpcError when it breaks."""
+        """Opens one PollTask stream and works on what it brings.
+
+        Returns when it ends, raises grpc.RpcError when it breaks.
+        """
         client = self._config.stub(self.server, name=self._task.task_name, async_channel=True)
         request = PollTaskRequest(
             client_id=self._config.task_worker_id,
@@ -149,7 +154,10 @@ class LHConnection:
             call.cancel()
 
     async def _close_after_stop(self, cancel: Callable[[], object]) -> None:
-        """Ends a stream that the server leaves open although it was half-closed (TW-34f), after a while for claims under way."""
+        """Ends a stream that the server leaves open although it was half-closed (TW-34f).
+
+        Claims under way get HALF_CLOSE_GRACE_SECONDS to be delivered.
+        """
         await self._stopped.wait()
         await asyncio.sleep(settings.HALF_CLOSE_GRACE_SECONDS)
         cancel()

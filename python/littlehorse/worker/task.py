@@ -81,11 +81,14 @@ class LHTask:
 
 def _is_coroutine_function(function: Callable[..., Any]) -> bool:
     """Whether calling it gives a coroutine; objects with an `async def __call__` count."""
-    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None))
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__)
 
 
 def _check_parameters(parameters: list[Parameter]) -> None:
-    """Raises TaskSchemaMismatchException for a signature that no TaskDef fits; the order of checks is part of the rule (7.3)."""
+    """Raises TaskSchemaMismatchException for a signature that no TaskDef fits.
+
+    The order of checks is part of the rule (7.3).
+    """
 
     def refuse(what: str, offending: list[Parameter]) -> None:
         if offending:

@@ -31,7 +31,7 @@ def resolved_signature(function: Callable[..., Any]) -> Signature:
     Raises TypeError for what cannot be called.
     """
     signature = inspect.signature(function)
-    annotated = function if inspect.isroutine(function) else getattr(function, "__call__", function)
+    annotated = function if inspect.isroutine(function) else type(function).__call__
     try:
         hints = get_type_hints(annotated, include_extras=True)
     except Exception:  # whatever evaluating somebody's annotations raises; they are reported by name later
@@ -83,7 +83,10 @@ def _return_type(annotation: Any) -> ReturnType | None:
 
 
 def put_task_def_request(function: Callable[..., Any], name: str) -> PutTaskDefRequest:
-    """The request that registers a function as a TaskDef; raises ValueError if a type of its signature is not possible."""
+    """The request that registers a function as a TaskDef.
+
+    Raises ValueError if a type of its signature is not possible.
+    """
     signature = resolved_signature(function)
     inputs = [parameter for parameter in signature.parameters.values() if parameter.annotation is not WorkerContext]
     return PutTaskDefRequest(

@@ -1,8 +1,9 @@
-"""A worker: registers with the servers, keeps a connection to each that it is told, stops gracefully (PY-29, PY-30, PY-37)."""
+"""A worker: registers with the servers, keeps a connection to each that it is told, stops gracefully."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
 from typing import Any
@@ -25,8 +26,8 @@ HEARTBEAT_CHANNEL = "heartbeat"
 class LHTaskWorker:
     """Runs a function for the tasks of a TaskDef.
 
-    Parameters: `callable` is a coroutine function, or any other callable, which then runs in a thread; `task_def_name` names a
-    TaskDef that is registered by the time `start` is called. Raises ValueError if an argument is None.
+    Parameters: `callable` is a coroutine function, or any other callable, which then runs in a thread; `task_def_name`
+    names a TaskDef that is registered by the time `start` is called. Raises ValueError if an argument is None.
     """
 
     _log = logging.getLogger("LHTaskWorker")
@@ -57,7 +58,10 @@ class LHTaskWorker:
         return self._liveness.keep_worker_running
 
     def register_task_def(self) -> None:
-        """Registers the TaskDef of the function (PY-25); raises ValueError for an impossible type, grpc.RpcError if refused."""
+        """Registers the TaskDef of the function (PY-25).
+
+        Raises ValueError for an impossible type, grpc.RpcError if refused.
+        """
         request = put_task_def_request(self._callable, self._task_def_name)
         self._config.stub().PutTaskDef(request)
 
@@ -94,10 +98,8 @@ class LHTaskWorker:
 
     async def _pause(self, seconds: float) -> None:
         """Waits, but not beyond `stop()` or a reason for a heartbeat."""
-        try:
+        with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._wake_up.wait(), seconds)
-        except TimeoutError:
-            pass
         self._wake_up.clear()
 
     async def _fetch_task_def(self) -> TaskDef | None:
@@ -118,7 +120,7 @@ class LHTaskWorker:
         return None
 
     async def _heartbeats(self, task: LHTask) -> None:
-        """Tells the server regularly that this worker lives, and follows the list of servers that it answers (PY-30)."""
+        """Tells the server regularly that this worker lives, and follows the list of servers that it answers."""
         client = self._config.stub(name=HEARTBEAT_CHANNEL, async_channel=True)
         request = RegisterTaskWorkerRequest(task_worker_id=self._config.task_worker_id, task_def_id=task.task_def.id)
         retry_after = settings.RECONNECT_MIN_SECONDS

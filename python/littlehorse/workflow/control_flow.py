@@ -46,7 +46,10 @@ class WorkflowIfStatement:
         return self
 
     def do_else(self, body: ThreadInitializer) -> None:
-        """Adds the branch for when no other was taken; raises RuntimeError when called twice, AttributeError as do_else_if."""
+        """Adds the branch for when no other was taken.
+
+        Raises RuntimeError when called twice, AttributeError as do_else_if.
+        """
         self._check_open("do_else")
         if self._has_else:
             raise RuntimeError("Else block has already been executed. Cannot add another else block.")
@@ -88,8 +91,8 @@ class ControlFlow(ThreadGraph):
     ) -> None:
         """Adds one more branch to `if_statement`; `input_condition` None means the else.
 
-        The body's nodes are appended after the thread's current last node as always; then the edge that leads to the first of
-        them is moved to the node where the branches part, so the thread goes on as if the body were not there.
+        The body's nodes are appended after the thread's current last node as always; then the edge that leads to the
+        first of them is moved to the node where the branches part, so the thread goes on as if the body were not there.
         """
         self.check_active()
         check_initializer(body)
@@ -124,8 +127,8 @@ class ControlFlow(ThreadGraph):
     def do_while(self, condition: Any, while_body: ThreadInitializer) -> None:
         """Runs `while_body` again and again for as long as the condition holds; it is looked at first.
 
-        Raises ReferenceError on an inactive thread, ValueError or TypeError for a body that cannot be called or a condition
-        that cannot be negated.
+        Raises ReferenceError on an inactive thread, ValueError or TypeError for a body that cannot be called or a
+        condition that cannot be negated.
         """
         self.check_active()
         check_initializer(while_body)

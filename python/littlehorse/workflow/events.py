@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 
 def python_type_to_return_type(py_type: Any) -> ReturnType:
-    """The content type of an event as the contract says it; raises ValueError for None and for types that no event can carry.
+    """The content type of an event as the contract says it.
+
+    Raises ValueError for None and for types that no event can carry.
 
     Subclasses of dict and list stand for JSON, classes of `@lh_struct_def` for their StructDef.
     """

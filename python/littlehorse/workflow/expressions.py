@@ -1,6 +1,7 @@
-"""What a workflow computes with at run time: variables, outputs, literals, and expressions over them (spec 09 section 8).
+"""What a workflow computes with: variables, outputs, literals, and expressions over them (spec 09 section 8).
 
-Every class here is an `Operand`; `to_variable_assignment` turns operands and plain Python values into the contract's form.
+Every class here is an `Operand`; `to_variable_assignment` turns operands and plain Python values into the contract's
+form.
 """
 
 from __future__ import annotations
@@ -296,7 +297,8 @@ class NodeOutput(LHExpression):
     """The output of a node, or a part of it."""
 
     def __init__(self, node_name: str) -> None:
-        # Not an operation on two values, so the constructor of LHExpression does not apply; programs rely on the base class.
+        # Not an operation on two values, so the constructor of LHExpression does not apply; programs rely on the base
+        # class.
         self.node_name = node_name
         self._json_path: str | None = None
         self._path: list[LHPath.Selector] = []

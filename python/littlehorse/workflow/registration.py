@@ -1,4 +1,6 @@
-"""Functions that register definitions with the server; they use the synchronous default stub and block (spec 09 section 10).
+"""Functions that register definitions with the server.
+
+They use the synchronous default stub and block (spec 09 section 10).
 
 All take a `timeout` in seconds for each request and raise grpc.RpcError if the server refuses.
 """

@@ -137,7 +137,10 @@ class Steps(ThreadGraph):
     def throw_event(
         self, workflow_event_name: str, content: Any, auto_register: bool | None = False, return_type: Any = None
     ) -> ThrowEventNodeOutput:
-        """Throws a workflow event; `auto_register` or `return_type` have its definition registered with the workflow (PY-45)."""
+        """Throws a workflow event.
+
+        `auto_register` or `return_type` have its definition registered with the workflow (PY-45).
+        """
         self.check_active()
         node = ThrowEventNode(
             event_def_id=WorkflowEventDefId(name=workflow_event_name), content=to_variable_assignment(content)

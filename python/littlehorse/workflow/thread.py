@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 class WorkflowThread(Declarations, Steps, ControlFlow, ChildThreads, UserTasks):
     """One thread of a workflow; it is complete when its constructor returns (spec 09 section 9).
 
-    Parameters: `initializer` builds the thread by calling methods of this object; the defaults apply to tasks that do not say
-    otherwise. Raises what the initializer raises.
+    Parameters: `initializer` builds the thread by calling methods of this object; the defaults apply to tasks that do
+    not say otherwise. Raises what the initializer raises.
     """
 
     def __init__(

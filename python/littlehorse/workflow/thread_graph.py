@@ -1,4 +1,4 @@
-"""The graph that a thread builds up: nodes, edges, variables and the mutations that wait for the next edge (spec 09 section 9.1)."""
+"""The graph that a thread builds up: nodes, edges, variables, mutations that wait for an edge (spec 09 section 9.1)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,10 @@ ThreadInitializer = Callable[["WorkflowThread"], Any]
 """A function that builds a thread, or a block of one, by calling methods of the WorkflowThread that it is given."""
 
 INPUT_VARIABLE = "INPUT"
-"""Name of the variable in which handlers, interrupts and for-each children get their input; every thread may have its own."""
+"""Name of the variable in which handlers, interrupts and for-each children get their input.
+
+Every thread may have its own.
+"""
 
 
 def check_initializer(initializer: ThreadInitializer) -> None:
@@ -194,7 +197,10 @@ class ThreadGraph:
         return variable
 
     def find_variable(self, variable_name: str) -> WfRunVariable:
-        """The variable of that name of any thread built so far; `INPUT` only of this thread. Raises ValueError if unknown."""
+        """The variable of that name of any thread built so far.
+
+        `INPUT` only of this thread. Raises ValueError if unknown.
+        """
         own_only = variable_name == INPUT_VARIABLE
         threads: list[ThreadGraph] = [self] if own_only else [*self._workflow.get_threads()]
         for thread in threads:

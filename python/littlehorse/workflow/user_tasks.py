@@ -53,16 +53,21 @@ class UserTaskOutput(NodeOutput):
     def with_on_cancellation_exception(self, exception_name: Owner) -> UserTaskOutput:
         """The business exception that cancelling the task raises; returns self. Raises ValueError as with_notes."""
         self._rebuild(_optional(self._notes), to_variable_assignment(exception_name))
-        self._exception_name = exception_name
         return self
 
     def _rebuild(self, notes: VariableAssignment | None, exception_name: VariableAssignment | None) -> None:
-        """Describes the node anew. Actions scheduled before are dropped, as the published client does (PY-51, C-13)."""
+        """Describes the node anew.
+
+        What the published client drops on this occasion is dropped here too, so that the compiled workflow stays the
+        same (PY-51, C-13): actions scheduled before, and by `with_notes` an exception set before.
+        """
         node = self._thread.last_node()
         if node.name != self.node_name:
             raise ValueError("tried to mutate stale UserTaskOutput!")
         if node.user_task().actions:
             _log.warning("%s: actions scheduled before its description are dropped; schedule them after", node.name)
+        if exception_name is None and node.user_task().HasField("on_cancellation_exception_name"):
+            _log.warning("%s: call with_notes before with_on_cancellation_exception, which is dropped", node.name)
         node.sub_node = UserTaskNode(
             user_task_def_name=self._user_task_def_name,
             user_id=_optional(self._user_id),
@@ -73,7 +78,10 @@ class UserTaskOutput(NodeOutput):
 
 
 class UserTasks(ThreadGraph):
-    """The methods of a thread for user tasks; those that schedule something need the task to be the last node (ValueError)."""
+    """The methods of a thread for user tasks.
+
+    Those that schedule something need the task to be the last node (ValueError).
+    """
 
     def assign_user_task(
         self, user_task_def_name: str, user_id: Owner | None = None, user_group: Owner | None = None

@@ -26,9 +26,9 @@ def value_case(variable_type: VariableType) -> str:
 class WfRunVariable(Operand):
     """A variable of a thread, or a part of one.
 
-    Parameters: exactly one of `variable_type` and `struct_def_name`; `parent` is the declaring thread; `access_level` is an
-    enum value or its name; `struct_def_version` -1 means the latest. Raises ValueError for a wrong combination, TypeError
-    for a default value of another type.
+    Parameters: exactly one of `variable_type` and `struct_def_name`; `parent` is the declaring thread; `access_level`
+    is an enum value or its name; `struct_def_version` -1 means the latest. Raises ValueError for a wrong combination,
+    TypeError for a default value of another type.
     """
 
     def __init__(
