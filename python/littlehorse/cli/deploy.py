@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import importlib.util
+import inspect
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -102,7 +103,7 @@ def _import(place: str) -> ModuleType:
 def _as_workflow(value: Any, source: str) -> Any:
     from littlehorse.workflow import Workflow
 
-    workflow = value if isinstance(value, Workflow) else value() if callable(value) else value
+    workflow = value() if callable(value) and not inspect.signature(value).parameters else value
     if not isinstance(workflow, Workflow):
         raise CliError(f"{source} is neither a Workflow nor a function that makes one.")
     return workflow

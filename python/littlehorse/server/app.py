@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import queue
@@ -74,7 +75,8 @@ class Server:
             address = self._engine.start()
             store_first_objects(services)
         except (OSError, RpcError) as error:
-            self._engine.stop(0)
+            with contextlib.suppress(RuntimeError):  # it is not running if its own start failed
+                self._engine.stop(0)
             self._close_stores()
             raise StartError(_sentence(error)) from error
         self._watcher.start()
