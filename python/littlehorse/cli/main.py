@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -21,6 +22,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given[:1] == ["server"]:
         return server.main(given[1:])
     parsed = build_parser().parse_args(given)
+    # The SDK warns about things that are as they should be on a command line, such as a plain-text connection.
+    logging.basicConfig(level=logging.ERROR, format="lh: %(message)s")
     try:
         settings = Settings.read()
         with Connection(settings) as connection:
