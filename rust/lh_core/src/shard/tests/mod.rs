@@ -1,0 +1,6 @@
+//! Shards end to end over memory: batches, claims, restarts, cold runs, full disks, failing syncs.
+#![allow(clippy::unwrap_used)]
+
+mod recovery;
+mod server;
+mod service;
