@@ -26,7 +26,8 @@ def test_no_flag_is_needed() -> None:
 
 def test_flags() -> None:
     """Each flag is read in its unit."""
-    arguments = "--data-dir /d --listen [::1]:0 --advertise lh.example.com:443 --shards 3 --memory-limit 256MiB --drain-seconds 2.5"
+    arguments = "--data-dir /d --listen [::1]:0 --advertise lh.example.com:443 --shards 3 --memory-limit 256MiB"
+    arguments += " --drain-seconds 2.5"
     expected = ServerConfig(Path("/d"), "[::1]:0", "lh.example.com:443", 3, 256 << 20, 2.5)
     assert from_arguments(arguments.split(), "lh") == expected
 
@@ -88,3 +89,8 @@ def test_places_of_the_stores() -> None:
     """Run shards in order, then the metadata group."""
     places = choose(Path("data"), 2, None, 1).stores
     assert [place.as_posix() for place in places] == ["data/shards/0", "data/shards/1", "data/meta"]
+
+
+def test_the_documentation_is_up_to_date(repository: Path) -> None:
+    """docs/operating/settings.md holds the table as it is printed."""
+    assert config.markdown() in (repository / "docs" / "operating" / "settings.md").read_text("utf-8")
