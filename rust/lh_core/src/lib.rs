@@ -3,13 +3,30 @@
 //! ```text
 //!   front/    listeners, checks, routes, hot RPCs ──ShardMessage──► shard/ batches, log, machine
 //!   effects/  what is done after the commit (timers, tasks, outbox) ◄──Effector──┘
-//!   py/       the only files that use pyo3: engine, store, lanes, checks, keys
 //!   ports.rs  where they meet              environment.rs  the real clock, random numbers and disk behind it
+//!   engine/   one server put together      py/  the only files that use pyo3: engine, store, lanes, checks, keys
 //! ```
 #![deny(unsafe_code)]
 
 pub mod effects;
+pub mod engine;
 pub mod environment;
 pub mod front;
 pub mod ports;
+pub mod py;
 pub mod shard;
+
+/// Allocation is a tenth of the cost of a task; this allocator takes half of that.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// What Python sees.
+#[allow(unsafe_code, reason = "the macro expands to unsafe code")]
+#[pyo3::pymodule]
+mod _core {
+    #[pymodule_export]
+    use crate::py::{
+        engine::{Engine, EngineConfig},
+        keys::{index_prefix, index_value, meta_key, meta_prefix, parse_meta_key, routes, shard_of},
+    };
+}

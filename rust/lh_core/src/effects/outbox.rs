@@ -131,3 +131,7 @@ impl Outbox {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "tests/outbox.rs"]
+mod tests;

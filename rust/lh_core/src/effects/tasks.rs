@@ -308,3 +308,7 @@ impl ClaimSource for Dispatcher {
         self.waiting.load(Ordering::Relaxed) > 0
     }
 }
+
+#[cfg(test)]
+#[path = "tests/tasks.rs"]
+mod tests;

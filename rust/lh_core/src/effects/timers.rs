@@ -177,3 +177,7 @@ impl Heap {
         due
     }
 }
+
+#[cfg(test)]
+#[path = "tests/timers.rs"]
+mod tests;

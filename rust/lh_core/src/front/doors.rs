@@ -68,23 +68,37 @@ pub trait Cold: Send + Sync {
     fn call(&self, call: ColdCall) -> Result<(), Failure>;
 }
 
-/// Names of the tenants that exist, as an immutable snapshot; swapped when metadata changes.
+/// Tenants and principals as the front needs them per call: an immutable snapshot, swapped when metadata changes.
 #[derive(Debug, Default)]
-pub struct Tenants {
-    known: RwLock<Arc<BTreeSet<String>>>,
+pub struct Identities {
+    known: RwLock<Known>,
 }
 
-impl Tenants {
-    /// Always there, even before it is stored (08/T-3).
-    pub const DEFAULT: &str = "default";
+/// What metadata says about identities.
+#[derive(Clone, Debug, Default)]
+pub struct Known {
+    /// Names of the tenants that are stored.
+    pub tenants: Arc<BTreeSet<String>>,
+    /// The principal of callers without a stored identity (08/P-3); `None` before the first objects are stored.
+    pub anonymous: Option<Arc<pb::Principal>>,
+}
+
+impl Identities {
+    /// The tenant that is always there, even before it is stored (08/T-3).
+    pub const DEFAULT_TENANT: &str = "default";
 
     /// True if calls for this tenant are served.
-    pub fn knows(&self, name: &str) -> bool {
-        name == Self::DEFAULT || self.known.read().unwrap_or_else(|poisoned| poisoned.into_inner()).contains(name)
+    pub fn knows_tenant(&self, name: &str) -> bool {
+        name == Self::DEFAULT_TENANT || self.known().tenants.contains(name)
+    }
+
+    /// The snapshot.
+    pub fn known(&self) -> Known {
+        self.known.read().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
     }
 
     /// Swaps the snapshot.
-    pub fn replace(&self, names: BTreeSet<String>) {
-        *self.known.write().unwrap_or_else(|poisoned| poisoned.into_inner()) = Arc::new(names);
+    pub fn replace(&self, known: Known) {
+        *self.known.write().unwrap_or_else(|poisoned| poisoned.into_inner()) = known;
     }
 }

@@ -36,7 +36,7 @@ use tokio::sync::oneshot;
 use tonic::Status;
 
 use crate::{
-    front::doors::{Cold, Polls, Tenants},
+    front::doors::{Cold, Identities, Polls},
     ports::{Clock, Entropy, Failure, ShardHandle, ShardMessage},
 };
 
@@ -61,14 +61,12 @@ pub struct Parts {
     pub polls: Arc<dyn Polls>,
     /// Python's handlers.
     pub cold: Arc<dyn Cold>,
-    /// Tenants that exist.
-    pub tenants: Arc<Tenants>,
+    /// Tenants and principals that exist.
+    pub identities: Arc<Identities>,
     /// What workers are told to connect to (04/TW-29).
     pub advertised: pb::LhHostInfo,
     /// What GetServerVersion answers (08/H-3).
     pub version: pb::LittleHorseVersion,
-    /// When the cluster was made, in ms since the epoch: `created_at` of the bootstrap objects (08/T-4).
-    pub bootstrapped_ms: i64,
 }
 
 /// The front of one server: everything that answers RPCs.

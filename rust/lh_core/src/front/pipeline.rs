@@ -13,7 +13,7 @@ use crate::front::{
     Caller, Front,
     body::ResponseBody,
     cold,
-    doors::Tenants,
+    doors::Identities,
     frames::{FrameReader, Framed},
     hot,
     routes::{self, Handler, Route},
@@ -71,7 +71,7 @@ impl Front {
         if self.is_stopping() {
             return Err(status::shutting_down());
         }
-        let tenant = tenant(request.headers(), &self.parts.tenants)?;
+        let tenant = tenant(request.headers(), &self.parts.identities)?;
         let caller = Caller { tenant, principal: hot::whoami::ANONYMOUS.to_owned() };
         let reader = FrameReader::new(request.into_body());
         let framed = match route.handler {
@@ -114,18 +114,19 @@ fn not_grpc<B>(request: &Request<B>) -> Option<Response<ResponseBody>> {
 }
 
 /// The tenant of a call (08/T-1 to T-3): the last value counts, no header means `default`.
-fn tenant(headers: &HeaderMap, tenants: &Tenants) -> Result<String, Status> {
+fn tenant(headers: &HeaderMap, identities: &Identities) -> Result<String, Status> {
     let Some(value) = headers.get_all(TENANT_HEADER).iter().next_back() else {
-        return Ok(Tenants::DEFAULT.to_owned());
+        return Ok(Identities::DEFAULT_TENANT.to_owned());
     };
     let name = value.to_str().map_err(|_| status::tenant_not_allowed())?.trim();
-    if tenants.knows(name) { Ok(name.to_owned()) } else { Err(status::tenant_not_allowed()) }
+    if identities.knows_tenant(name) { Ok(name.to_owned()) } else { Err(status::tenant_not_allowed()) }
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::front::doors::Known;
 
     fn headers(values: &[&'static str]) -> HeaderMap {
         values
@@ -137,8 +138,9 @@ mod tests {
     /// 08/T-1, T-2: no header, one, the same twice, surrounding blanks.
     #[test]
     fn tenant_of_a_call() {
-        let tenants = Tenants::default();
-        tenants.replace(["acme".to_owned()].into());
+        let identities = Identities::default();
+        let tenants = Arc::new(["acme".to_owned()].into());
+        identities.replace(Known { tenants, anonymous: None });
         for (values, expected) in [
             (&[][..], "default"),
             (&["default"], "default"),
@@ -147,16 +149,16 @@ mod tests {
             (&["other", "acme"], "acme"),
             (&[" acme "], "acme"),
         ] {
-            assert_eq!(tenant(&headers(values), &tenants).unwrap(), expected, "{values:?}");
+            assert_eq!(tenant(&headers(values), &identities).unwrap(), expected, "{values:?}");
         }
     }
 
     /// 08/T-3: unknown and empty names.
     #[test]
     fn unknown_tenants_are_denied() {
-        let tenants = Tenants::default();
+        let identities = Identities::default();
         for values in [&["acme"][..], &[""], &[" "], &["default", "acme"], &["Default"]] {
-            let refused = tenant(&headers(values), &tenants).unwrap_err();
+            let refused = tenant(&headers(values), &identities).unwrap_err();
             assert_eq!(refused.code(), tonic::Code::PermissionDenied, "{values:?}");
             assert_eq!(refused.message(), "Tenant not allowed");
         }

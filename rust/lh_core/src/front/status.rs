@@ -34,6 +34,11 @@ pub fn tenant_not_allowed() -> Status {
     Status::permission_denied("Tenant not allowed")
 }
 
+/// 08 section 1, step 4: a new cluster has not stored its first objects yet.
+pub fn initializing() -> Status {
+    Status::unavailable("Server Initializing")
+}
+
 /// 08/F-1.
 pub fn shutting_down() -> Status {
     Status::unavailable(SHUTTING_DOWN)

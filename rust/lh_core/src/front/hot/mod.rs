@@ -39,7 +39,7 @@ pub async fn answer(front: &Front, rpc: HotRpc, caller: &Caller, request: Bytes)
         HotRpc::RegisterTaskWorker => register_task_worker::answer(front, caller, request).await,
         HotRpc::ReportTask => report_task::answer(front, caller, request).await,
         HotRpc::RunWf => run_wf::answer(front, caller, request).await,
-        HotRpc::Whoami => Ok(whoami::answer(front)),
+        HotRpc::Whoami => whoami::answer(front),
     }
 }
 

@@ -1,0 +1,184 @@
+//! The data directory: one process at a time (`LOCK`), and what it belongs to (`IDENTITY`).
+
+use std::{
+    fs::{self, File, OpenOptions, TryLockError},
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
+
+use crate::ports::{Clock, Entropy};
+
+const LOCK_FILE: &str = "LOCK";
+const IDENTITY_FILE: &str = "IDENTITY";
+const LOG_DIRECTORY: &str = "log";
+
+/// What a data directory was made for; written once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// Random; every log file carries it.
+    pub cluster: [u8; 16],
+    /// When the directory was made, in ms since the epoch.
+    pub created_ms: i64,
+    /// Number of run shards; runs are spread over them by hash.
+    pub run_shards: u32,
+}
+
+/// An open data directory; the lock lasts as long as this value.
+#[derive(Debug)]
+pub struct DataDirectory {
+    path: PathBuf,
+    /// What it was made for.
+    pub identity: Identity,
+    _lock: File,
+}
+
+impl DataDirectory {
+    /// Locks the directory and reads its identity; makes both if the directory is new. Errors: locked by another process,
+    /// made with another number of shards, damaged, not writable.
+    pub fn open(path: &Path, run_shards: u32, clock: &dyn Clock, entropy: &dyn Entropy) -> io::Result<Self> {
+        fs::create_dir_all(path)?;
+        let lock = lock(path)?;
+        let identity = match read_identity(path)? {
+            Some(identity) => identity,
+            None => create_identity(path, run_shards, clock, entropy)?,
+        };
+        if identity.run_shards != run_shards {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                format!(
+                    "{} was made with {} shards and cannot be opened with {run_shards}: start with --shards {}",
+                    path.display(),
+                    identity.run_shards,
+                    identity.run_shards
+                ),
+            ));
+        }
+        Ok(Self { path: path.to_owned(), identity, _lock: lock })
+    }
+
+    /// Where the log lives.
+    pub fn log_directory(&self) -> PathBuf {
+        self.path.join(LOG_DIRECTORY)
+    }
+}
+
+fn lock(path: &Path) -> io::Result<File> {
+    let file = OpenOptions::new().create(true).truncate(false).write(true).open(path.join(LOCK_FILE))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(io::Error::new(
+            io::ErrorKind::ResourceBusy,
+            format!("{} is in use by another server process: stop it, or choose another --data-dir", path.display()),
+        )),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
+fn read_identity(path: &Path) -> io::Result<Option<Identity>> {
+    let file = path.join(IDENTITY_FILE);
+    let text = match fs::read_to_string(&file) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    parse(&text).map(Some).ok_or_else(|| {
+        io::Error::new(
+            io::ErrorKind::InvalidData,
+            format!("{} is damaged: restore it from a backup of this data directory", file.display()),
+        )
+    })
+}
+
+fn create_identity(path: &Path, run_shards: u32, clock: &dyn Clock, entropy: &dyn Entropy) -> io::Result<Identity> {
+    let log = path.join(LOG_DIRECTORY);
+    if log.try_exists()? && fs::read_dir(&log)?.next().is_some() {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            format!("{} has a log but no {IDENTITY_FILE} file: restore it from a backup", path.display()),
+        ));
+    }
+    let random = u128::from(entropy.next_u64()) << 64 | u128::from(entropy.next_u64());
+    let identity = Identity { cluster: random.to_be_bytes(), created_ms: clock.wall_ms(), run_shards };
+    let unfinished = path.join(format!("{IDENTITY_FILE}.unfinished"));
+    let mut file = File::create(&unfinished)?;
+    file.write_all(format(&identity).as_bytes())?;
+    file.sync_all()?;
+    fs::rename(&unfinished, path.join(IDENTITY_FILE))?;
+    File::open(path)?.sync_all()?;
+    Ok(identity)
+}
+
+fn format(identity: &Identity) -> String {
+    let cluster = u128::from_be_bytes(identity.cluster);
+    format!("cluster {cluster:032x}\ncreated_ms {}\nrun_shards {}\n", identity.created_ms, identity.run_shards)
+}
+
+fn parse(text: &str) -> Option<Identity> {
+    let mut lines = text.lines();
+    let mut value = |name: &str| lines.next()?.strip_prefix(name)?.strip_prefix(' ');
+    let cluster = u128::from_str_radix(value("cluster")?, 16).ok()?.to_be_bytes();
+    let created_ms = value("created_ms")?.parse().ok()?;
+    let run_shards = value("run_shards")?.parse().ok().filter(|shards| *shards > 0)?;
+    Some(Identity { cluster, created_ms, run_shards })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::environment::{SystemClock, SystemEntropy};
+
+    /// A fresh directory that goes when the test ends.
+    struct Fresh(PathBuf);
+    impl Fresh {
+        fn new(name: &str) -> Self {
+            let path = std::env::temp_dir().join(format!("lh-{name}-{:016x}", SystemEntropy.next_u64()));
+            Self(path)
+        }
+        fn open(&self, shards: u32) -> io::Result<DataDirectory> {
+            DataDirectory::open(&self.0, shards, &SystemClock::new(), &SystemEntropy)
+        }
+    }
+    impl Drop for Fresh {
+        fn drop(&mut self) {
+            fs::remove_dir_all(&self.0).unwrap();
+        }
+    }
+
+    #[test]
+    fn identity_stays() {
+        let fresh = Fresh::new("identity");
+        let first = fresh.open(2).unwrap().identity;
+        assert_eq!(fresh.open(2).unwrap().identity, first);
+    }
+
+    #[test]
+    fn a_second_process_is_refused() {
+        let fresh = Fresh::new("lock");
+        let first = fresh.open(1).unwrap();
+        let refused = fresh.open(1).unwrap_err();
+        assert!(refused.to_string().contains("in use by another server process"), "{refused}");
+        drop(first);
+        fresh.open(1).unwrap();
+    }
+
+    #[test]
+    fn another_number_of_shards_is_refused() {
+        let fresh = Fresh::new("shards");
+        fresh.open(2).unwrap();
+        let refused = fresh.open(3).unwrap_err();
+        assert!(refused.to_string().contains("start with --shards 2"), "{refused}");
+    }
+
+    #[test]
+    fn damage_is_told() {
+        let fresh = Fresh::new("damage");
+        fresh.open(1).unwrap();
+        fs::write(fresh.0.join(IDENTITY_FILE), "cluster xyz\n").unwrap();
+        assert!(fresh.open(1).unwrap_err().to_string().contains("is damaged"));
+        fs::remove_file(fresh.0.join(IDENTITY_FILE)).unwrap();
+        fs::create_dir(fresh.0.join(LOG_DIRECTORY)).unwrap();
+        fs::write(fresh.0.join(LOG_DIRECTORY).join("segment"), "x").unwrap();
+        assert!(fresh.open(1).unwrap_err().to_string().contains("has a log but no IDENTITY"));
+    }
+}

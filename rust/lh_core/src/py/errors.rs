@@ -1,0 +1,51 @@
+//! Python's `RpcError` and gRPC statuses, in both directions; failures of stores as I/O errors.
+
+use std::io;
+
+use lh_machine::Rejected;
+use pyo3::{intern, prelude::*, types::PyType};
+use tonic::Status;
+
+use crate::{front::status, ports::Failure};
+
+/// Where the exception lives that carries a status from a cold handler to the front.
+const ERRORS_MODULE: &str = "littlehorse.server.errors";
+
+fn rpc_error_class(py: Python<'_>) -> PyResult<Bound<'_, PyType>> {
+    Ok(py.import(ERRORS_MODULE)?.getattr(intern!(py, "RpcError"))?.cast_into()?)
+}
+
+/// An `RpcError` with this gRPC code and message, ready to be raised.
+pub fn rpc_error(py: Python<'_>, code: i32, message: &str) -> PyErr {
+    match rpc_error_class(py).and_then(|class| class.call1((code, message))) {
+        Ok(error) => PyErr::from_value(error),
+        Err(error) => error,
+    }
+}
+
+/// A machine's refusal as `RpcError`.
+pub fn rejected(py: Python<'_>, rejected: &Rejected) -> PyErr {
+    rpc_error(py, rejected.code as i32, &rejected.message)
+}
+
+/// Why a shard gave no answer, as `RpcError`.
+pub fn failed(py: Python<'_>, failure: &Failure) -> PyErr {
+    let status = status::from_failure(failure);
+    rpc_error(py, status.code() as i32, status.message())
+}
+
+/// The status that an exception of a cold handler carries; `None` if it is not an `RpcError`, hence our bug.
+pub fn status_of(py: Python<'_>, error: &PyErr) -> Option<Status> {
+    if !error.is_instance(py, rpc_error_class(py).ok()?.as_any()) {
+        return None;
+    }
+    let value = error.value(py);
+    let code: i32 = value.getattr(intern!(py, "code")).ok()?.extract().ok()?;
+    let message: String = value.getattr(intern!(py, "message")).ok()?.extract().ok()?;
+    Some(Status::new(tonic::Code::from_i32(code), message))
+}
+
+/// What a store raised, as an I/O error that keeps its text.
+pub fn store_failed(error: PyErr) -> io::Error {
+    Python::attach(|py| io::Error::other(error.value(py).to_string()))
+}

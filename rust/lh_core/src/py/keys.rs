@@ -1,0 +1,103 @@
+//! The key layout as module functions: Python never spells a key itself.
+
+use lh_machine::{
+    index,
+    key::{self, IndexKind, MetaKind},
+    pb,
+};
+use prost::Message;
+use pyo3::{exceptions::PyValueError, prelude::*, types::PyBytes};
+
+use crate::front::{placement, routes as table};
+
+fn meta_kind(kind: u8) -> PyResult<MetaKind> {
+    MetaKind::from_byte(kind).ok_or_else(|| PyValueError::new_err(format!("there is no metadata of kind {kind}")))
+}
+
+fn index_kind(kind: u8) -> PyResult<IndexKind> {
+    use IndexKind::*;
+    [WfRun, TaskRun, Variable, Child, ExternalEventNode]
+        .into_iter()
+        .find(|known| *known as u8 == kind)
+        .ok_or_else(|| PyValueError::new_err(format!("there is no index of kind {kind}")))
+}
+
+/// All RPCs of the contract: name and "hot", "cold" or "unimplemented".
+#[pyfunction]
+pub fn routes() -> Vec<(&'static str, &'static str)> {
+    table::labels()
+}
+
+/// Key of a definition.
+#[pyfunction]
+#[pyo3(signature = (kind, tenant, name, numbers, /))]
+pub fn meta_key<'py>(
+    py: Python<'py>,
+    kind: u8,
+    tenant: &str,
+    name: &str,
+    numbers: Vec<i32>,
+) -> PyResult<Bound<'py, PyBytes>> {
+    Ok(PyBytes::new(py, &key::meta(meta_kind(kind)?, tenant, name, &numbers)))
+}
+
+/// Prefix of all definitions of a kind in a tenant, or of all versions of one name.
+#[pyfunction]
+#[pyo3(signature = (kind, tenant, name, /))]
+pub fn meta_prefix<'py>(py: Python<'py>, kind: u8, tenant: &str, name: Option<&str>) -> PyResult<Bound<'py, PyBytes>> {
+    let kind = meta_kind(kind)?;
+    let prefix = match name {
+        Some(name) => key::meta(kind, tenant, name, &[]),
+        None => key::meta_prefix(kind, tenant),
+    };
+    Ok(PyBytes::new(py, &prefix))
+}
+
+/// Kind, tenant, name and version numbers of a meta key that has `numbers` version numbers.
+#[pyfunction]
+#[pyo3(signature = (key, numbers, /))]
+pub fn parse_meta_key(key: &[u8], numbers: usize) -> PyResult<(u8, String, String, Vec<i32>)> {
+    parse(key, numbers).ok_or_else(|| PyValueError::new_err("this is not a meta key with that many version numbers"))
+}
+
+fn parse(key: &[u8], numbers: usize) -> Option<(u8, String, String, Vec<i32>)> {
+    let (kind, rest) = key.split_first()?;
+    let (tenant, rest) = key::take_text(rest)?;
+    let (name, rest) = key::take_text(rest)?;
+    if rest.len() != numbers * 4 {
+        return None;
+    }
+    let numbers = rest.chunks_exact(4).map(|four| i32::from_be_bytes([four[0], four[1], four[2], four[3]]));
+    Some((*kind, tenant, name, numbers.collect()))
+}
+
+/// Prefix of index entries.
+#[pyfunction]
+#[pyo3(signature = (tenant, kind, components, /))]
+pub fn index_prefix<'py>(
+    py: Python<'py>,
+    tenant: &str,
+    kind: u8,
+    components: Vec<String>,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let components: Vec<&str> = components.iter().map(String::as_str).collect();
+    Ok(PyBytes::new(py, &key::index_prefix(tenant, index_kind(kind)?, &components)))
+}
+
+/// How the index of Variables spells a serialized VariableValue; `None` = such values are not indexed.
+#[pyfunction]
+#[pyo3(signature = (value, /))]
+pub fn index_value(value: &[u8]) -> PyResult<Option<String>> {
+    let value = pb::VariableValue::decode(value).map_err(|error| PyValueError::new_err(error.to_string()))?;
+    Ok(value.value.as_ref().and_then(index::scalar_text))
+}
+
+/// The run shard that owns the tree with this root id.
+#[pyfunction]
+#[pyo3(signature = (tenant, root_id, run_shards, /))]
+pub fn shard_of(tenant: &str, root_id: &str, run_shards: usize) -> PyResult<usize> {
+    if run_shards == 0 {
+        return Err(PyValueError::new_err("run_shards must be at least 1"));
+    }
+    Ok(placement::shard_of(tenant, root_id, run_shards))
+}
