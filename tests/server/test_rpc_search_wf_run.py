@@ -183,6 +183,20 @@ def test_by_variable(runs: FakeServer) -> None:
     assert search(runs, wf_spec_name="ship", variable_filters=both) == []
 
 
+def test_json_is_compared_by_what_it_says(runs: FakeServer) -> None:
+    """07/W-7; 02/T-1: not by spaces or order of keys, but with the types inside; other text matches itself."""
+    runs.engine.set_variable(run_id("d"), "order", VariableValue(json_obj='{"a":1,"b":[true]}'))
+    runs.engine.set_variable(run_id("b"), "order", VariableValue(json_obj="[" * 100_000))
+
+    def matching(text: str) -> list[str]:
+        match = VariableMatch(var_name="order", value=VariableValue(json_obj=text))
+        return search(runs, wf_spec_name="ship", variable_filters=[match])
+
+    assert matching('{"b": [true], "a": 1}') == ["d"]
+    assert matching('{"b": [1], "a": 1}') == matching('{"b": [true], "a": 1.0}') == matching("{") == []
+    assert matching("[" * 100_000) == ["b"]
+
+
 def test_an_inherited_variable_is_the_ancestors(server: FakeServer) -> None:
     """07/W-7: resolved through the chain of parents."""
     put_spec(server, "part", declared("order", access_level=INHERITED_VAR))

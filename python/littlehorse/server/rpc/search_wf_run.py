@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 from littlehorse.model import (
@@ -12,6 +13,7 @@ from littlehorse.model import (
     Variable,
     VariableId,
     VariableMatch,
+    VariableValue,
     WfRunId,
     WfRunIdList,
     WfSpec,
@@ -103,10 +105,10 @@ class _Search:
                 wf_run_id = wf_run_id.parent_wf_run_id
                 variable = self._read(wf_run_id, match.var_name)
                 if variable is not None:
-                    return variable.value == match.value
+                    return _is_equal(variable.value, match.value)
             return False
         variable = self._read(wf_run_id, match.var_name)
-        return variable is not None and variable.value == match.value
+        return variable is not None and _is_equal(variable.value, match.value)
 
     def _read(self, wf_run_id: WfRunId, name: str) -> Variable | None:
         variable_id = VariableId(wf_run_id=wf_run_id, thread_run_number=ENTRYPOINT_THREAD, name=name)
@@ -171,6 +173,21 @@ def _require_legal(services: Services, call: Call, request: SearchWfRunRequest) 
 
 def _entrypoint_variables(wf_spec: WfSpec) -> list[ThreadVarDef]:
     return list(wf_spec.thread_specs[wf_spec.entrypoint_thread_name].variable_defs)
+
+
+def _is_equal(value: VariableValue, wanted: VariableValue) -> bool:
+    """Whole values with their types (07/W-7); JSON by what it says, as its text may be written anew (02/T-1)."""
+    if value == wanted:
+        return True
+    case = value.WhichOneof("value")
+    if case != wanted.WhichOneof("value") or case not in ("json_obj", "json_arr"):
+        return False
+    try:
+        # Compared as text, because Python takes 1, 1.0 and true for the same.
+        one, other = (json.dumps(json.loads(getattr(each, case)), sort_keys=True) for each in (value, wanted))
+    except (ValueError, RecursionError):
+        return False
+    return one == other
 
 
 def _inherited_names(wf_spec: WfSpec | None) -> set[str]:
