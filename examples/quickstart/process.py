@@ -1,5 +1,6 @@
 """The quickstart's process: an order is reserved, paid (retried while the bank is down), then shipped or refunded."""
 
+from collections.abc import Callable
 from typing import Any
 
 from littlehorse.model import ExponentialBackoffRetryPolicy, VariableType
@@ -37,7 +38,12 @@ async def refund(receipt: str) -> str:
 
 
 # TaskDef name -> the function that does it.
-TASKS = {"reserve-stock": reserve_stock, "charge-card": charge_card, "ship": ship, "refund": refund}
+TASKS: dict[str, Callable[..., Any]] = {
+    "reserve-stock": reserve_stock,
+    "charge-card": charge_card,
+    "ship": ship,
+    "refund": refund,
+}
 
 
 def order(thread: WorkflowThread) -> None:

@@ -49,7 +49,7 @@ def start_server() -> tuple["subprocess.Popen[str]", str]:
     shutil.rmtree(DATA, ignore_errors=True)
     DATA.mkdir()
     for listen in (LISTEN, "127.0.0.1:0"):  # the usual port, or any free one if that is taken
-        command = [LH, "server", "start", "--data-dir", SERVER_DATA, "--listen", listen]
+        command = [str(LH), "server", "start", "--data-dir", str(SERVER_DATA), "--listen", listen]
         with SERVER_LOG.open("w") as log:
             server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
         assert server.stdout is not None
