@@ -118,7 +118,8 @@ fn not_convertible(value: &VariableValue, declared: &TypeDefinition) -> Vse {
 pub fn convert(value: &VariableValue, target: VariableType) -> Result<VariableValue, Vse> {
     let Some(inner) = &value.value else { return Ok(NULL) };
     if types::primitive_of_value(value) == Some(target) {
-        return Ok(value.clone());
+        // A literal may hold JSON that nobody has looked at yet (VAL-2, VAL-4).
+        return ingress::canonical(value.clone());
     }
     let unsupported = || not_convertible(value, &types::primitive(target));
     if types::primitive_of_value(value).is_none() {

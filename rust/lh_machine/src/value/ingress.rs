@@ -97,7 +97,10 @@ fn typed_primitive(target: VariableType, value: VariableValue) -> Result<Variabl
 }
 
 /// JSON in its canonical form (VAL-2); every other value as it is.
-fn canonical(value: VariableValue) -> Result<VariableValue, Vse> {
+///
+/// # Errors
+/// Malformed JSON (VAL-4).
+pub(super) fn canonical(value: VariableValue) -> Result<VariableValue, Vse> {
     Ok(match value.value {
         Some(Value::JsonObj(text)) => {
             json::canonical(&text, Shape::Object)?.map_or(NULL, |text| of(Value::JsonObj(text)))

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::pb::{
-    self, TypeDefinition, VariableMutation, VariableMutationType, VariableValue,
+    TypeDefinition, VariableMutation, VariableMutationType, VariableValue,
     variable_mutation::{NodeOutputSource, RhsValue, node_output_source},
     variable_value::Value,
 };
@@ -139,9 +139,4 @@ fn at_json_path(
         Some(Value::JsonArr(_)) => Value::JsonArr(text),
         _ => Value::JsonObj(text),
     }))
-}
-
-/// Whether a mutation sets a part of its variable only.
-pub fn is_partial(mutation: &pb::VariableMutation) -> bool {
-    mutation.lhs_json_path.is_some() || mutation.lhs_lh_path.is_some()
 }
