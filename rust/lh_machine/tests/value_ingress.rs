@@ -12,6 +12,9 @@ use lh_machine::{
 };
 use value_world::*;
 
+/// Puts a value inside another one.
+type Wrap = fn(VariableValue) -> VariableValue;
+
 fn world() -> World {
     World::new().def("person", 0, &[("name", field(prim(P::Str))), ("code", nullable(masked(prim(P::Str))))]).def(
         "car",
@@ -215,7 +218,7 @@ fn masked_flags_and_masked_reads() {
     let shown = flagged(Some(id("person", 0)), &[("name", text("Ann"), false), ("code", mask_value(), true)]);
     assert_eq!(mask_value(), text("*****"));
     let declared = struct_type("person", 0);
-    let wrappings: [(TypeDefinition, fn(VariableValue) -> VariableValue); 4] = [
+    let wrappings: [(TypeDefinition, Wrap); 4] = [
         (declared.clone(), |value| value),
         (array_of(declared.clone()), |value| items([value])),
         (map_of(prim(P::Str), declared.clone()), |value| entries([(text("k"), value)])),

@@ -1,5 +1,5 @@
 //! Conversions and format strings (01 section 6, ASG-4, ASG-5).
-#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::approx_constant, missing_docs)]
 
 mod value_world;
 
