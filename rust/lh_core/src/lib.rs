@@ -27,6 +27,6 @@ mod _core {
     #[pymodule_export]
     use crate::py::{
         engine::{Engine, EngineConfig},
-        keys::{index_prefix, index_value, meta_key, meta_prefix, parse_meta_key, routes, shard_of},
+        keys::{index_prefix, index_value, meta_key, meta_prefix, parse_meta_key, routes, shard_of, stored_run_shards},
     };
 }

@@ -62,6 +62,11 @@ impl DataDirectory {
     }
 }
 
+/// The number of run shards that a directory was made with; `None` if it is new. Errors: damaged, not readable.
+pub fn stored_run_shards(path: &Path) -> io::Result<Option<u32>> {
+    Ok(read_identity(path)?.map(|identity| identity.run_shards))
+}
+
 fn lock(path: &Path) -> io::Result<File> {
     let file = OpenOptions::new().create(true).truncate(false).write(true).open(path.join(LOCK_FILE))?;
     match file.try_lock() {
@@ -150,6 +155,7 @@ mod tests {
         let fresh = Fresh::new("identity");
         let first = fresh.open(2).unwrap().identity;
         assert_eq!(fresh.open(2).unwrap().identity, first);
+        assert_eq!(stored_run_shards(&fresh.0).unwrap(), Some(2));
     }
 
     #[test]

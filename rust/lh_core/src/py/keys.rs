@@ -8,7 +8,10 @@ use lh_machine::{
 use prost::Message;
 use pyo3::{exceptions::PyValueError, prelude::*, types::PyBytes};
 
-use crate::front::{placement, routes as table};
+use crate::{
+    engine::directory,
+    front::{placement, routes as table},
+};
 
 fn meta_kind(kind: u8) -> PyResult<MetaKind> {
     MetaKind::from_byte(kind).ok_or_else(|| PyValueError::new_err(format!("there is no metadata of kind {kind}")))
@@ -100,4 +103,11 @@ pub fn shard_of(tenant: &str, root_id: &str, run_shards: usize) -> PyResult<usiz
         return Err(PyValueError::new_err("run_shards must be at least 1"));
     }
     Ok(placement::shard_of(tenant, root_id, run_shards))
+}
+
+/// The number of run shards that a data directory was made with; `None` if it is new.
+#[pyfunction]
+#[pyo3(signature = (data_dir, /))]
+pub fn stored_run_shards(data_dir: std::path::PathBuf) -> std::io::Result<Option<u32>> {
+    directory::stored_run_shards(&data_dir)
 }
