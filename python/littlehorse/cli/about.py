@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
 from google.protobuf.empty_pb2 import Empty
 
 from littlehorse.cli.connection import Connection
 from littlehorse.cli.output import Answer, Facts
-from littlehorse.model import LittleHorseVersion, ServerACLs
+from littlehorse.model import ACLAction, ACLResource, LittleHorseVersion, ServerACLs
 
 DISTRIBUTION = "littlehorse-engine"
 
@@ -42,4 +44,11 @@ def _own_version() -> str:
 
 
 def _rights(acls: ServerACLs) -> str:
-    return f"{len(acls.acls)} global access rules" if acls.acls else "none everywhere"
+    """Global rights, e.g. "all_actions on acl_all_resources"."""
+    return "; ".join(
+        f"{_words(ACLAction, acl.allowed_actions)} on {_words(ACLResource, acl.resources)}" for acl in acls.acls
+    )
+
+
+def _words(names: Any, numbers: Iterable[int]) -> str:
+    return ", ".join(names.Name(number).removeprefix("ACL_").lower().replace("_", " ") for number in numbers)

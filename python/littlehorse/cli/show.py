@@ -176,7 +176,12 @@ def wf_spec(spec: WfSpec) -> list[Table | Facts]:
                     name,
                     type_of(declaration.var_def),
                     "yes" if declaration.required else "",
-                    "yes" if declaration.searchable else "",
+                    ", ".join(
+                        [
+                            *(["yes"] if declaration.searchable else []),
+                            *(index.field_path for index in declaration.json_indexes),
+                        ]
+                    ),
                     WfRunVariableAccessLevel.Name(declaration.access_level).removesuffix("_VAR").lower(),
                 ]
             )

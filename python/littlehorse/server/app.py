@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from littlehorse.server import engine
 from littlehorse.server.config import BadSetting, ServerConfig, default_shards, from_arguments
-from littlehorse.server.data_dir import choose
+from littlehorse.server.data_dir import choose, make
 from littlehorse.server.definitions import Definitions
 from littlehorse.server.errors import RpcError, StartError
 from littlehorse.server.rpc.identity import store_first_objects
@@ -42,6 +42,7 @@ class Server:
         self._events: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._stopping = threading.Event()
         self._watcher = threading.Thread(target=self._watch, name="watch")
+        make(config.data_dir)
         store_bytes = int(config.memory_limit * STORE_SHARE)
         self._stores: list[Store] = []
         self._cold = ColdRpcs()

@@ -21,6 +21,16 @@ class DataDir:
         return [*(self.path / "shards" / str(shard) for shard in range(self.run_shards)), self.path / "meta"]
 
 
+def make(path: Path) -> None:
+    """Makes the directory unless it exists. Raises StartError if it cannot be made."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise StartError(f"{path} is not a directory: choose another --data-dir.") from error
+    except OSError as error:
+        raise StartError(f"{path} cannot be made ({error.strerror}): choose another --data-dir.") from error
+
+
 def choose(path: Path, wanted_shards: int | None, stored_shards: int | None, default_shards: int) -> DataDir:
     """Decides on the number of run shards: it says where every run lies, so it is fixed when a directory is made.
 
