@@ -216,6 +216,12 @@ fn bounded_paths() {
     let world = World::new().with("wide", arr(&wide));
     let quadratic = "$[?($[?($[?(@ == 2)] == 1)])]";
     assert!(world.failure(&json_path(var("wide"), quadratic)).contains("RESOURCE_EXHAUSTED"));
+    for pairs in ["$[?($ subsetof $)]", "$[?($ anyof $)]"] {
+        assert!(world.failure(&json_path(var("wide"), pairs)).contains("RESOURCE_EXHAUSTED"));
+    }
+    let long = format!("[\"{}\"]", "a".repeat(100_000));
+    let world = World::new().with("long", arr(&long));
+    assert!(world.failure(&json_path(var("long"), "$[?(@ =~ /(a{2}|b)*/)]")).contains("RESOURCE_EXHAUSTED"));
     let nested = format!("{}\"{}\"{}", r#"{"a":"#.repeat(60), "x".repeat(100_000), "}".repeat(60));
     let world = World::new().with("nested", obj(&nested));
     assert!(world.failure(&json_path(var("nested"), "$..a")).contains("RESOURCE_EXHAUSTED"));

@@ -238,7 +238,7 @@ fn random_json() {
     let mut random = Random(99);
     let world = World::new();
     let mut worked = 0;
-    for _ in 0..60_000 {
+    for _ in 0..30_000 {
         let json = format!("[{}]", random.text(&TOKENS, 6));
         if let Ok(stored) = ingress::accept(&prim(P::JsonArr), arr(&json), &world) {
             assert_eq!(ingress::accept(&prim(P::JsonArr), stored.clone(), &world), Ok(stored), "{json}");

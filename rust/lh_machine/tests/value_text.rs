@@ -272,4 +272,9 @@ fn formats_are_bounded() {
     let long = text(&"x".repeat(500_000));
     let assignment = format(lit(text(&"{0}".repeat(1_000))), [lit(long)]);
     assert!(World::new().failure(&assignment).contains("RESOURCE_EXHAUSTED"));
+    let world = World::new().with("json", obj(&format!("{{\"a\":\"{}\"}}", "x".repeat(900_000))));
+    let many = format(lit(text("")), (0..1_000).map(|_| json_path(var("json"), "$.a")));
+    assert!(world.failure(&many).contains("RESOURCE_EXHAUSTED"), "also what is computed and not used");
+    let plain = format(lit(text("{0}")), (0..1_000).map(|_| var("json")));
+    assert!(world.resolve(&plain).is_ok());
 }

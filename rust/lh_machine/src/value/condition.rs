@@ -26,7 +26,7 @@ pub fn edge_holds(edge: &pb::Edge, scope: &dyn Scope) -> Result<bool, Vse> {
 /// A VSE if it cannot be evaluated to a boolean.
 pub fn condition_holds(condition: &VariableAssignment, scope: &dyn Scope) -> Result<bool, Vse> {
     let Some(Source::Expression(expression)) = &condition.source else {
-        return boolean(&resolve::resolve(condition, scope)?);
+        return boolean(resolve::shared(condition, None, scope)?.as_ref());
     };
     let (left, right) = resolve::operands(expression, scope)?;
     match expression.operation {
@@ -49,11 +49,8 @@ pub fn condition_holds(condition: &VariableAssignment, scope: &dyn Scope) -> Res
 /// # Errors
 /// A VSE if an operand cannot be resolved or the operands cannot be compared.
 pub fn legacy_holds(condition: &pb::LegacyEdgeCondition, scope: &dyn Scope) -> Result<bool, Vse> {
-    let operand = |side: &Option<VariableAssignment>| match side {
-        Some(assignment) => resolve::resolve(assignment, scope),
-        None => Err(Vse::new("missing source")),
-    };
-    let (left, right) = (operand(&condition.left)?, operand(&condition.right)?);
+    let left = resolve::operand(condition.left.as_ref(), scope)?;
+    let right = resolve::operand(condition.right.as_ref(), scope)?;
     compare::compare(resolve::comparator(condition.comparator)?, &left, &right)
 }
 

@@ -1,5 +1,9 @@
 //! Format strings in the syntax of Java's `MessageFormat` (ASG-4, ASG-5).
 
+use std::borrow::Cow;
+
+use prost::Message;
+
 use crate::pb::{VariableValue, variable_assignment::FormatString, variable_value::Value};
 
 use super::{
@@ -14,14 +18,23 @@ use super::{
 /// A format that is not a non-null `STR` or is malformed; an argument that fails or does not fit its sub-format.
 pub fn render(format: &FormatString, scope: &dyn Scope) -> Result<VariableValue, Vse> {
     let pattern = match &format.format {
-        Some(assignment) => resolve::resolve(assignment, scope)?,
+        Some(assignment) => resolve::shared(assignment, None, scope)?,
         None => return Err(Vse::new("the format string has no format")),
     };
     let Some(Value::Str(pattern)) = &pattern.value else {
         return Err(Vse::new(format!("the format must be a STR, not {}", types::value_name(&pattern))));
     };
-    let arguments = format.args.iter().map(|argument| resolve::resolve(argument, scope));
-    let arguments = arguments.collect::<Result<Vec<_>, _>>()?;
+    let mut arguments = Vec::with_capacity(format.args.len());
+    let mut computed_bytes = 0;
+    for argument in &format.args {
+        let argument = resolve::shared(argument, None, scope)?;
+        if let Cow::Owned(computed) = &argument {
+            // Variables are only looked at; what is computed for the format is held until it is filled.
+            computed_bytes += computed.encoded_len();
+            bounds::check_bytes(computed_bytes)?;
+        }
+        arguments.push(argument);
+    }
     filled(pattern, &arguments).map(|text| of(Value::Str(text)))
 }
 
@@ -29,7 +42,7 @@ pub fn render(format: &FormatString, scope: &dyn Scope) -> Result<VariableValue,
 ///
 /// # Errors
 /// A malformed pattern, an argument that does not fit, or a text that is too long.
-pub fn filled(pattern: &str, arguments: &[VariableValue]) -> Result<String, Vse> {
+fn filled(pattern: &str, arguments: &[Cow<'_, VariableValue>]) -> Result<String, Vse> {
     let mut filled = String::new();
     let mut quoted = false;
     let mut characters = pattern.chars().peekable();
@@ -89,7 +102,7 @@ fn placeholder(characters: &mut impl Iterator<Item = char>) -> Option<Placeholde
 }
 
 impl Placeholder {
-    fn text(&self, arguments: &[VariableValue]) -> Result<String, Vse> {
+    fn text(&self, arguments: &[Cow<'_, VariableValue>]) -> Result<String, Vse> {
         let index = self.index.parse::<i32>().ok().and_then(|index| usize::try_from(index).ok());
         let index = index
             .ok_or_else(|| Vse::new(format!("'{}' is not the number of an argument", text::excerpt(&self.index))))?;
@@ -103,7 +116,9 @@ impl Placeholder {
             (Some(Value::Double(number)), pattern) => {
                 Ok(pattern.unwrap_or_else(Pattern::plain).format(Number::Double(*number)))
             }
-            (Some(_), Some(_)) => Err(Vse::new(format!("Cannot format {} as a number", types::value_name(argument)))),
+            (Some(_), Some(_)) => {
+                Err(Vse::new(format!("Cannot format {} as a number", types::value_name(argument.as_ref()))))
+            }
             (Some(Value::Struct(_) | Value::Array(_) | Value::Map(_)), None) => {
                 json::from_value(argument).and_then(|json| json::write(&json))
             }

@@ -55,7 +55,7 @@ fn right_hand_side<'m>(
     scope: &'m dyn Scope,
 ) -> Result<Cow<'m, VariableValue>, Vse> {
     match &mutation.rhs_value {
-        Some(RhsValue::RhsAssignment(assignment)) => resolve::resolve_for(assignment, declared, scope).map(Cow::Owned),
+        Some(RhsValue::RhsAssignment(assignment)) => resolve::shared(assignment, declared, scope),
         Some(RhsValue::LiteralValue(value)) => Ok(Cow::Borrowed(value)),
         Some(RhsValue::NodeOutput(source)) => {
             let output = source_output.ok_or_else(|| Vse::new("Specified node has no output."))?;

@@ -26,15 +26,24 @@ pub fn resolve_for(
     declared: Option<&TypeDefinition>,
     scope: &dyn Scope,
 ) -> Result<VariableValue, Vse> {
+    shared(assignment, declared, scope).map(Cow::into_owned)
+}
+
+/// [`resolve_for`] without a copy of what is only looked at.
+pub(super) fn shared<'s>(
+    assignment: &'s VariableAssignment,
+    declared: Option<&TypeDefinition>,
+    scope: &'s dyn Scope,
+) -> Result<Cow<'s, VariableValue>, Vse> {
     let declared = declared.filter(|_| assignment.path.is_none() && assignment.target_type.is_none());
     let source = source(assignment, declared, scope)?;
     let value = match &assignment.path {
-        None => source.into_owned(),
-        Some(Path::JsonPath(path)) => read_json_path(&source, path)?,
-        Some(Path::LhPath(path)) => read_lh_path(&source, path, scope)?,
+        None => source,
+        Some(Path::JsonPath(path)) => Cow::Owned(read_json_path(&source, path)?),
+        Some(Path::LhPath(path)) => Cow::Owned(read_lh_path(&source, path, scope)?),
     };
     match &assignment.target_type {
-        Some(target) => convert::cast_to(value, target),
+        Some(target) => convert::cast_to(value.into_owned(), target).map(Cow::Owned),
         None => Ok(value),
     }
 }
@@ -53,10 +62,7 @@ fn source<'s>(
         Source::Expression(expression) => Cow::Owned(evaluate(expression, scope)?),
         Source::StructBuilder(builder) => Cow::Owned(builder::struct_of(builder, declared, scope)?),
         Source::MapBuilder(builder) => Cow::Owned(builder::map_of(builder, scope)?),
-        Source::SizeOf(size_of) => {
-            let operand = size_of.operand.as_deref().ok_or_else(|| Vse::new("missing source"))?;
-            Cow::Owned(compute::size_of(&resolve(operand, scope)?)?)
-        }
+        Source::SizeOf(size_of) => Cow::Owned(compute::size_of(operand(size_of.operand.as_deref(), scope)?.as_ref())?),
     })
 }
 
@@ -79,13 +85,27 @@ pub(super) fn read_lh_path(value: &VariableValue, path: &LhPath, scope: &dyn Sco
     lh_path::read(value, &path.path, scope)
 }
 
+/// Two operands.
+type Operands<'s> = (Cow<'s, VariableValue>, Cow<'s, VariableValue>);
+
 /// Both operands of an expression, left before right, always both (MUT-18).
-pub(super) fn operands(expression: &Expression, scope: &dyn Scope) -> Result<(VariableValue, VariableValue), Vse> {
-    let operand = |side: Option<&VariableAssignment>| match side {
-        Some(assignment) => resolve(assignment, scope),
-        None => Err(Vse::new("missing source")),
-    };
-    Ok((operand(expression.lhs.as_deref())?, operand(expression.rhs.as_deref())?))
+///
+/// # Errors
+/// The first failure; an operand that is missing.
+pub(super) fn operands<'s>(expression: &'s Expression, scope: &'s dyn Scope) -> Result<Operands<'s>, Vse> {
+    let left = operand(expression.lhs.as_deref(), scope)?;
+    Ok((left, operand(expression.rhs.as_deref(), scope)?))
+}
+
+/// One operand.
+///
+/// # Errors
+/// It is missing, or fails.
+pub(super) fn operand<'s>(
+    side: Option<&'s VariableAssignment>,
+    scope: &'s dyn Scope,
+) -> Result<Cow<'s, VariableValue>, Vse> {
+    shared(side.ok_or_else(|| Vse::new("missing source"))?, None, scope)
 }
 
 fn evaluate(expression: &Expression, scope: &dyn Scope) -> Result<VariableValue, Vse> {

@@ -25,9 +25,13 @@ pub(super) enum Filter {
 /// One side of a comparison.
 #[derive(Debug)]
 pub(super) enum Operand {
-    Path { from_root: bool, path: JsonPath },
+    Path {
+        from_root: bool,
+        path: JsonPath,
+    },
     Literal(Json),
-    Regex(Regex),
+    /// A regular expression, and the steps that one byte of text costs.
+    Regex(Regex, usize),
 }
 
 /// The operators of the dialect.
@@ -50,6 +54,13 @@ pub(super) enum Operator {
     Size,
     Empty,
     Type,
+}
+
+impl Operator {
+    /// Whether each item of one list is looked for in another list.
+    fn looks_at_pairs(self) -> bool {
+        matches!(self, Self::SubsetOf | Self::AnyOf | Self::NoneOf | Self::AllOf)
+    }
 }
 
 impl Filter {
@@ -81,8 +92,13 @@ impl Filter {
             Self::Compare(left, Operator::Matches, right) => matches(left, right, walk, node),
             Self::Compare(left, operator, right) => {
                 let (left, right) = (left.value(walk, node)?, right.value(walk, node)?);
-                walk.budget.spend(left.as_deref().map_or(0, weight) + right.as_deref().map_or(0, weight))?;
-                Ok(compares(left.as_deref(), *operator, right.as_deref()))
+                let (left, right) = (left.as_deref(), right.as_deref());
+                let (left_weight, right_weight) = (left.map_or(0, weight), right.map_or(0, weight));
+                walk.budget.spend(left_weight + right_weight)?;
+                if operator.looks_at_pairs() {
+                    walk.budget.spend(left_weight.saturating_mul(right_weight))?;
+                }
+                Ok(compares(left, *operator, right))
             }
         }
     }
@@ -93,7 +109,7 @@ impl Operand {
     fn value<'a>(&'a self, walk: &Walk<'a>, node: &'a Json) -> Result<Option<Cow<'a, Json>>, Vse> {
         let (from_root, path) = match self {
             Self::Literal(json) => return Ok(Some(Cow::Borrowed(json))),
-            Self::Regex(_) => return Ok(None),
+            Self::Regex(..) => return Ok(None),
             Self::Path { from_root, path } => (*from_root, path),
         };
         Ok(match walk.matches(path, if from_root { walk.root } else { node })? {
@@ -108,8 +124,8 @@ impl Operand {
 }
 
 fn matches(left: &Operand, right: &Operand, walk: &Walk<'_>, node: &Json) -> Result<bool, Vse> {
-    let (Operand::Regex(regex), other) = (match (left, right) {
-        (Operand::Regex(_), other) => (left, other),
+    let (Operand::Regex(regex, steps_per_byte), other) = (match (left, right) {
+        (Operand::Regex(..), other) => (left, other),
         (other, _) => (right, other),
     }) else {
         return Ok(false);
@@ -122,7 +138,7 @@ fn matches(left: &Operand, right: &Operand, walk: &Walk<'_>, node: &Json) -> Res
     }) else {
         return Ok(false);
     };
-    walk.budget.spend(subject.len())?;
+    walk.budget.spend(subject.len().saturating_mul(*steps_per_byte))?;
     Ok(regex.is_match(&subject))
 }
 
@@ -138,8 +154,6 @@ fn compares(left: Option<&Json>, operator: Operator, right: Option<&Json>) -> bo
 }
 
 fn relates(left: &Json, operator: Operator, right: &Json) -> bool {
-    let list = |json: &Json| json.as_array().cloned().unwrap_or_default();
-    let among = |item: &Json, items: &Json| list(items).iter().any(|other| equal(Some(item), Some(other)));
     match operator {
         Operator::Less => order(left, right).is_some_and(Ordering::is_lt),
         Operator::LessOrEqual => order(left, right).is_some_and(Ordering::is_le),
@@ -160,6 +174,15 @@ fn relates(left: &Json, operator: Operator, right: &Json) -> bool {
         Operator::Type => right.as_str() == Some(type_name(left)),
         Operator::Equal | Operator::NotEqual | Operator::Matches => false,
     }
+}
+
+/// The items of a list; nothing for anything else.
+fn list(json: &Json) -> &[Json] {
+    json.as_array().map_or(&[], Vec::as_slice)
+}
+
+fn among(item: &Json, items: &Json) -> bool {
+    list(items).iter().any(|other| equal(Some(item), Some(other)))
 }
 
 /// Numbers numerically, a text with a number if it reads as that number; everything else by content.

@@ -10,7 +10,10 @@ use super::{
 };
 
 /// Largest compiled regular expression, in bytes.
-const REGEX_BYTES_MAX: usize = 1 << 20;
+const REGEX_BYTES_MAX: usize = 1 << 16;
+
+/// Steps that one byte of text costs a regular expression with counted repetitions, which may be large.
+const COUNTED_REGEX_STEPS: usize = 64;
 
 /// `a || b`, up to the closing parenthesis, which is left.
 pub(super) fn expression(cursor: &mut Cursor<'_>) -> Result<Filter, Vse> {
@@ -169,10 +172,11 @@ fn regex(cursor: &mut Cursor<'_>) -> Result<Operand, Vse> {
         }
     }
     let case_insensitive = cursor.eat("i");
+    let steps_per_byte = if pattern.contains('{') { COUNTED_REGEX_STEPS } else { 1 + pattern.len() / 16 };
     RegexBuilder::new(&format!("^(?:{pattern})$"))
         .case_insensitive(case_insensitive)
         .size_limit(REGEX_BYTES_MAX)
         .build()
-        .map(Operand::Regex)
+        .map(|regex| Operand::Regex(regex, steps_per_byte))
         .map_err(|error| cursor.error(&error.to_string()))
 }
