@@ -23,6 +23,7 @@ from littlehorse.model import (
 )
 
 pytest.importorskip("littlehorse._core", reason="the extension is not built")
+app = pytest.importorskip("littlehorse.server.app")
 
 Start = Callable[..., subprocess.Popen[str]]
 
@@ -174,3 +175,46 @@ def test_the_default_tenant_exists(start: Start) -> None:
     """08/T-4: stored before the server says that it is ready, once."""
     with grpc.insecure_channel(address_of(start())) as channel:
         assert TenantId(id="default") in LittleHorseStub(channel).SearchTenant(SearchTenantRequest()).results
+
+
+class FailingEngine:
+    """An engine that starts, and then fails beyond repair."""
+
+    def __init__(self) -> None:
+        self.stopped = False
+
+    def start(self) -> str:
+        return "127.0.0.1:1"
+
+    def routes(self) -> list[tuple[str, str]]:
+        return []
+
+    def meta_get(self, key: bytes) -> tuple[int, bytes]:
+        return 1, b""
+
+    def wait_failed(self, timeout_ms: int) -> str:
+        return "fsync failed"
+
+    def stop(self, drain_ms: int) -> None:
+        self.stopped = True
+
+
+def test_a_failed_engine_ends_the_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Exit code 1 and the reason; nothing is waited for, since nobody would answer."""
+    failing = FailingEngine()
+    monkeypatch.setattr(app.engine, "create", lambda **_settings: failing)
+    monkeypatch.setattr(app.signal, "signal", lambda *_handler: None)
+
+    def leave(exit_code: int) -> None:
+        raise SystemExit(exit_code)
+
+    monkeypatch.setattr(app.os, "_exit", leave)
+    with pytest.raises(SystemExit) as left:
+        app.main(["--data-dir", str(tmp_path / "data")], "lh server start")
+    assert left.value.code == 1
+    told = capsys.readouterr()
+    assert told.out == "ready 127.0.0.1:1\n"
+    assert "must be restarted: fsync failed" in told.err
+    assert not failing.stopped

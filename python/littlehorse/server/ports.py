@@ -28,5 +28,5 @@ class ColdHandler(Protocol):
     def __call__(self, rpc: str, request: bytes, tenant: str, principal: str, /) -> bytes:
         """Answers RPC `rpc` (e.g. "PutTaskDef"); runs on a lane thread.
 
-        Raises `littlehorse.server.errors.RpcError(code, message)` for every refusal; anything else is an internal error.
+        Raises `littlehorse.server.errors.RpcError(code, message)` for every refusal; anything else is our bug.
         """
