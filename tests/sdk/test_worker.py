@@ -509,6 +509,41 @@ def test_stop_gives_up_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
     asyncio.run(scenario())
 
 
+def test_cancelling_ends_tasks_at_hand() -> None:
+    """09/PY-37: whoever cancels `start`, even together with `stop`, does not wait for draining."""
+
+    async def scenario() -> None:
+        begun = asyncio.Event()
+        ended: list[str] = []
+
+        async def endless(name: str) -> str:
+            begun.set()
+            try:
+                await asyncio.Event().wait()
+            finally:
+                ended.append(name)
+            return name
+
+        async with serving(FakeServer(task_def(TEXT))) as server:
+            config = config_for(server)
+            worker = LHTaskWorker(endless, "greet", config)
+            running = asyncio.create_task(worker.start())
+            await server.until(lambda: bool(server.waiting))
+            server.give(scheduled(1, text("x")))
+            await begun.wait()
+            # As it happens when one thread tells the event loop to stop the worker and then to cancel it.
+            loop = asyncio.get_running_loop()
+            loop.call_soon(worker.stop)
+            loop.call_soon(lambda: loop.call_soon(running.cancel))
+            with pytest.raises(asyncio.CancelledError):
+                await running
+            await server.until(lambda: not server.streams)
+            assert (ended, server.reports) == (["x"], [])
+            await config.aclose()
+
+    asyncio.run(scenario())
+
+
 def test_stop_before_start() -> None:
     """09/PY-37: a worker may be stopped before it ran; starting it then does nothing."""
 

@@ -123,8 +123,10 @@ class LHConnection:
 
     async def _pause(self, seconds: float) -> None:
         """Waits, but not beyond `stop()`."""
+        # Not wait_for: before Python 3.12 that loses a cancellation that comes together with the event.
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._stopped.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._stopped.wait()
 
     async def _serve_stream(self) -> None:
         """Opens one PollTask stream and works on what it brings.

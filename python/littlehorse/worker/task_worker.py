@@ -98,8 +98,10 @@ class LHTaskWorker:
 
     async def _pause(self, seconds: float) -> None:
         """Waits, but not beyond `stop()` or a reason for a heartbeat."""
+        # Not wait_for: before Python 3.12 that loses a cancellation that comes together with the event.
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._wake_up.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._wake_up.wait()
         self._wake_up.clear()
 
     async def _fetch_task_def(self) -> TaskDef | None:
