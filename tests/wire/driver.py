@@ -60,6 +60,7 @@ class ServerProcess:
         self.arguments = arguments
         self.address = ""
         self._process: subprocess.Popen[str] | None = None
+        self._drain = threading.Thread()
         self._log_path = data_dir.with_name(data_dir.name + ".log")
 
     def start(self) -> str:
@@ -69,14 +70,17 @@ class ServerProcess:
         command = [binary, "server", "start", "--data-dir", str(self.data_dir), "--listen", listen, *self.arguments]
         with self._log_path.open("a") as log:
             self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
+        output = self._process.stdout
+        assert output is not None
+        for line in output:
             ready = re.fullmatch(r"ready (\S+:\d+)", line.strip())
             if ready:
                 self.address = ready[1]
                 # Nothing may block on a full pipe later.
-                threading.Thread(target=self._process.stdout.read, daemon=True).start()
+                self._drain = threading.Thread(target=output.read, daemon=True)
+                self._drain.start()
                 return self.address
+        output.close()
         raise AssertionError(f"the server ended with {self._process.wait()} before it was ready:\n{self.log()}")
 
     @property
@@ -88,13 +92,21 @@ class ServerProcess:
     def terminate(self) -> int:
         """SIGTERM; returns the exit code once it has drained."""
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(timeout=DEADLINE_SECONDS)
+        code = self.process.wait(timeout=DEADLINE_SECONDS)
+        self._close()
+        return code
 
     def kill(self) -> None:
         """SIGKILL (`kill -9`), if it runs; returns once it is gone."""
         if self._process is not None and self._process.poll() is None:
             self._process.kill()
             self._process.wait()
+            self._close()
+
+    def _close(self) -> None:
+        self._drain.join()
+        assert self.process.stdout is not None
+        self.process.stdout.close()
 
     def log(self) -> str:
         """What it wrote to standard error so far."""
