@@ -146,15 +146,16 @@ def test_a_timed_out_task(client: Client) -> None:
 
 def test_a_timed_out_task_is_retried(client: Client) -> None:
     """04/TW-55: a time-out uses up an attempt, and the next one may succeed."""
-    never = asyncio.Event()
+    too_late = asyncio.Event()
 
     async def slow_at_first(context: WorkerContext) -> int:
         if context.attempt_number == 0:
-            await never.wait()
+            await too_late.wait()
         return context.attempt_number
 
     task = client.work("slow-at-first", slow_at_first)
     run = client.run(client.deploy("timeout-retry", lambda thread: thread.execute(task, timeout_seconds=1, retries=1)))
+    client.call_soon(too_late.set)
     (task_run,) = client.task_runs(run)
     assert statuses(task_run) == ["TASK_TIMEOUT", "TASK_SUCCESS"]
     assert task_run.attempts[1].output.int == 1

@@ -178,6 +178,7 @@ def test_an_early_end_with_a_result(client: Client) -> None:
 
         thread.do_if(done.is_equal_to(True), finish)
         thread.execute(task)
+        thread.complete("late")
 
     run = client.start(client.deploy("early", entrypoint))
     assert run.status == LHStatus.COMPLETED

@@ -117,7 +117,7 @@ def test_tasks_are_listed_searched_and_counted(client: Client) -> None:
         return sorted(task_run.wf_run_id.id for task_run in found)
 
     def count() -> int:
-        return int(client.stub.CountTaskRun(CountTaskRunRequest(task_def_name=task, status=0)).count)
+        return int(client.stub.CountTaskRun(CountTaskRunRequest(task_def_name=task, status=0)).value)
 
     ids = sorted(run.id.id for run in runs)
     assert search(TaskStatus.TASK_SCHEDULED) == ids

@@ -137,7 +137,8 @@ def test_mutations_and_expressions(client: Client) -> None:
         thread.mutate(count, VariableMutationType.SUBTRACT, 1)
         ratio.assign(ratio.divide(0.5))
         text.assign(text.extend("b"))
-        items.assign(items.extend(4))
+        items.assign(items.extend([4]))
+        items.assign(items.add(5))
         items.assign(items.remove_if_present(2))
         items.assign(items.remove_index(0))
         record.assign(record.remove_key("gone"))
@@ -146,7 +147,7 @@ def test_mutations_and_expressions(client: Client) -> None:
     run = client.start(client.deploy("mutations", entrypoint))
     values = {name: comparable(value)[1] for name, value in client.variables(client.wait(run)).items()}
     assert values == {
-        "count": 29, "ratio": 3.0, "text": "ab", "items": [3, 4], "record": {"name": "obi"}, "found": "obi",
+        "count": 29, "ratio": 3.0, "text": "ab", "items": [3, 4, 5], "record": {"name": "obi"}, "found": "obi",
     }  # fmt: skip
 
 
