@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import logging
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, dataclass_transform, get_args, get_origin, get_type_hints
 
 from littlehorse.model.common_enums_pb2 import VariableType
 from littlehorse.model.object_id_pb2 import StructDefId, WfRunId
@@ -67,6 +67,7 @@ class LHStructIgnore:
     """Marker for `Annotated`: this attribute is no field of the StructDef."""
 
 
+@dataclass_transform(kw_only_default=True)
 def lh_struct_def(name: str, description: str = "") -> Callable[[DecoratedClass], DecoratedClass]:
     """Class decorator: the class stands for the StructDef `name`.
 

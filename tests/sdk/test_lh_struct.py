@@ -57,7 +57,7 @@ def field(kind: VariableType, **fields: Any) -> StructFieldDef:
 
 
 def make(cls: type, **values: Any) -> Any:
-    """An instance; type checkers do not know the constructor that the decorator adds."""
+    """An instance, made in ways that type checkers would refuse too."""
     return cls(**values)
 
 

@@ -73,7 +73,7 @@ class Car:
         ([1, {"x": None}], "json_arr", '[1, {"x": null}]'),
         (Plain(), "json_obj", '{"z": 1, "a": [null]}'),
         (Point(1, Point(2)), "json_obj", '{"x": 1, "inner": {"x": 2, "inner": null}}'),
-        ([Car(model_name="T")], "json_arr", '[{"model_name": "T"}]'),  # type: ignore[call-arg]
+        ([Car(model_name="T")], "json_arr", '[{"model_name": "T"}]'),
         ((1, 2), "json_obj", "[1, 2]"),
     ],
 )
@@ -93,7 +93,7 @@ def test_null_and_values_that_are_converted_already() -> None:
 
 def test_struct_value() -> None:
     """09 section 5.1: an instance of a struct class becomes a struct."""
-    converted = to_variable_value(Car(model_name="T"))  # type: ignore[call-arg]
+    converted = to_variable_value(Car(model_name="T"))
     assert converted.struct.struct_def_id == StructDefId(name="car", version=-1)
     assert extract_value(converted) == {"modelName": "T"}
 

@@ -151,7 +151,8 @@ class LHTaskWorker:
         for host in hosts:
             if host not in self._connections:
                 self._log.info("Connecting to server %s", host)
-                connection = LHConnection(host, self._config, task)
+                # A broken stream may mean that the server is gone: the next heartbeat tells which ones there are now.
+                connection = LHConnection(host, self._config, task, on_lost=self._wake_up.set)
                 self._connections[host] = connection
                 connection_task = asyncio.create_task(connection.start())
                 self._connection_tasks.add(connection_task)
