@@ -28,6 +28,8 @@ from littlehorse.model.service_pb2_grpc import LittleHorseStub
 T = TypeVar("T")
 # The server is gone, going or coming back; whether the call was carried out is not known.
 GONE = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED, grpc.StatusCode.UNKNOWN}
+# What the client library itself says when it writes to a stream that broke a moment before.
+BROKEN_STREAM = "Internal error from Core"
 RETRY_SECONDS = 0.05
 CALL_SECONDS = 30
 # A worker and its channel reconnect quickly, so that a restart costs the test little.
@@ -143,7 +145,7 @@ class Swarm:
                     if response.HasField("result"):
                         await self._work(stub, response.result)
             except grpc.aio.AioRpcError as error:
-                if error.code() not in GONE:
+                if error.code() not in GONE and error.details() != BROKEN_STREAM:
                     raise
             except asyncio.InvalidStateError:
                 pass  # the stream ended between two of our steps; open another

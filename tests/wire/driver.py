@@ -129,6 +129,7 @@ class EventLoopThread:
         """Stops the loop."""
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join()
+        self.loop.close()
 
 
 async def _cancel(tasks: list["asyncio.Task[None]"]) -> None:
