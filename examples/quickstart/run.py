@@ -1,6 +1,7 @@
 """Runs the quickstart: a server of its own in a fresh directory, four workers, two orders, told step by step."""
 
 import asyncio
+import logging
 import re
 import shutil
 import subprocess
@@ -33,6 +34,8 @@ HERE = Path(__file__).resolve().parent
 DATA = HERE / "data"
 SERVER_DATA = DATA / "server"
 SERVER_LOG = DATA / "server.log"
+# Workers write down every failed attempt with its traceback; the story told here has the attempts anyway.
+WORKER_LOG = DATA / "workers.log"
 LH = Path(sys.executable).with_name("lh")
 LISTEN = "127.0.0.1:2023"
 PATIENCE_SECONDS = 60
@@ -101,7 +104,7 @@ def tell_run(stub: LittleHorseStub, run: WfRun) -> None:
 
 def tell_node(stub: LittleHorseStub, node: NodeRun, start: int) -> None:
     """Prints one node of a run."""
-    print(f"   {clock(node.arrival_time.ToMilliseconds(), start)}  {node.node_name:<22} {LHStatus.Name(node.status)}")
+    print(f"   {clock(node.arrival_time.ToMilliseconds(), start)}  {node.node_name:<24} {LHStatus.Name(node.status)}")
     if node.HasField("task"):
         tell_task(stub.GetTaskRun(node.task.task_run_id), start)
 
@@ -148,6 +151,7 @@ def main() -> int:
     """Runs everything; returns the exit code."""
     print("== server")
     server, address = start_server()
+    logging.basicConfig(filename=WORKER_LOG)
     try:
         print(f"   serves on {address}, data in {SERVER_DATA.relative_to(HERE.parents[1])}")
         host, _, port = address.rpartition(":")
