@@ -7,7 +7,7 @@ import logging
 import traceback
 from collections.abc import Callable
 from concurrent.futures import Executor
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import littlehorse.worker as settings  # read at use, so that tests can patch them
 from littlehorse.exceptions import LHTaskException as BusinessException
@@ -16,7 +16,6 @@ from littlehorse.model.common_enums_pb2 import LHErrorType, TaskStatus
 from littlehorse.model.service_pb2 import ReportTaskRun, ScheduledTask
 from littlehorse.model.task_run_pb2 import LHTaskError, LHTaskException
 from littlehorse.model.type_definition_pb2 import VariableValue
-from littlehorse.utils import to_variable_value
 from littlehorse.worker.context import WorkerContext
 from littlehorse.worker.task import LHTask
 
@@ -73,16 +72,11 @@ async def _fill(
         return
 
     try:
-        report.output.CopyFrom(_output_value(result))
+        report.output.CopyFrom(task.output(result))
     except (SerdeException, TypeError, ValueError):
         _fail(report, TaskStatus.TASK_OUTPUT_SERDE_ERROR, LHErrorType.VAR_SUB_ERROR)
         return
     report.status = TaskStatus.TASK_SUCCESS
-
-
-def _output_value(result: Any) -> VariableValue:
-    """The value of a result; a tuple is sent as a list, since the server takes no JSON array as an object."""
-    return to_variable_value(list(result) if isinstance(result, tuple) else result)
 
 
 def _fail(report: ReportTaskRun, status: TaskStatus, error_type: LHErrorType) -> None:

@@ -8,14 +8,16 @@ import inspect
 from collections.abc import Callable
 from concurrent.futures import Executor
 from inspect import Parameter
-from typing import Any, get_origin
+from typing import Any
 
 from littlehorse.exceptions import TaskSchemaMismatchException
-from littlehorse.lh_struct import deserialize_struct, is_lh_struct
+from littlehorse.lh_struct import is_lh_struct
 from littlehorse.model.common_wfspec_pb2 import VariableDef
 from littlehorse.model.service_pb2 import ScheduledTask
 from littlehorse.model.task_def_pb2 import TaskDef
-from littlehorse.utils import extract_value, to_type, to_variable_type, unwrap_annotation
+from littlehorse.model.type_definition_pb2 import TypeDefinition, VariableValue
+from littlehorse.type_hints import from_typed_value, to_typed_value, type_definition
+from littlehorse.utils import to_type, unwrap_annotation
 from littlehorse.worker.context import WorkerContext
 from littlehorse.worker.task_definition import resolved_signature
 
@@ -62,12 +64,15 @@ class LHTask:
         """
         arguments = []
         for parameter, variable in zip(self._inputs(), scheduled_task.variables, strict=True):
-            struct_class = unwrap_annotation(parameter.annotation)
-            if variable.value.WhichOneof("value") == "struct" and is_lh_struct(struct_class):
-                arguments.append(deserialize_struct(variable.value.struct, struct_class))
-            else:
-                arguments.append(extract_value(variable.value))
+            arguments.append(from_typed_value(variable.value, parameter.annotation))
         return [*arguments, context] if self.has_context() else arguments
+
+    def output(self, result: Any) -> VariableValue:
+        """What the function returned, in the form that the TaskDef declares.
+
+        Raises SerdeException, TypeError or ValueError if that has no form.
+        """
+        return to_typed_value(result, self.task_def.return_type.return_type)
 
     async def call(self, arguments: list[Any], threads: Callable[[], Executor]) -> Any:
         """Calls the function: a coroutine function in the event loop, any other in one of `threads`."""
@@ -111,26 +116,27 @@ def _check_parameters(parameters: list[Parameter]) -> None:
 def _check_type(variable: VariableDef, parameter: Parameter) -> None:
     """Raises TaskSchemaMismatchException if a parameter cannot take the values of an input."""
     plain = unwrap_annotation(parameter.annotation)
-    kind = variable.type_def.WhichOneof("defined_type")
+    declared = variable.type_def
+    kind = declared.WhichOneof("defined_type")
     if kind == "struct_def_id":
         if not (isinstance(plain, type) and is_lh_struct(plain)):
-            name = variable.type_def.struct_def_id.name
+            name = declared.struct_def_id.name
             raise TaskSchemaMismatchException(
                 f"Parameter '{parameter.name}' expected a @lh_struct_def class for struct '{name}'"
             )
         return
-    if kind == "inline_array_def" and (plain is list or get_origin(plain) is list):
-        return
-    if kind == "inline_map_def" and (plain is dict or get_origin(plain) is dict):
-        return
-    expected = (
-        variable.type_def.primitive_type
-    )  # JSON_OBJ for arrays and maps, which older programs take as dict[str, Any]
     try:
-        matches = to_variable_type(plain) == expected
+        found = type_definition(plain)
     except ValueError:
-        matches = False
+        found = TypeDefinition()
+    if kind in ("inline_array_def", "inline_map_def"):
+        # Programs for the published client, which knows no native containers, say dict[str, Any].
+        matches = found.WhichOneof("defined_type") == kind or plain == dict[str, Any]
+        expected = kind.removeprefix("inline_").removesuffix("_def")
+    else:
+        matches = found.HasField("primitive_type") and found.primitive_type == declared.primitive_type
+        expected = to_type(declared.primitive_type)
     if not matches:
         raise TaskSchemaMismatchException(
-            f"Parameter types do not match for '{parameter.name}', expected: {to_type(expected)} got: {plain}"
+            f"Parameter types do not match for '{parameter.name}', expected: {expected} got: {plain}"
         )

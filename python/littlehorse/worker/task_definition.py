@@ -8,12 +8,10 @@ from inspect import Parameter, Signature
 from types import NoneType
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
-from littlehorse.lh_struct import get_struct_def_name, is_lh_struct
 from littlehorse.model.common_wfspec_pb2 import VariableDef
-from littlehorse.model.object_id_pb2 import StructDefId
 from littlehorse.model.service_pb2 import PutTaskDefRequest
 from littlehorse.model.type_definition_pb2 import ReturnType, TypeDefinition
-from littlehorse.utils import to_variable_type, unwrap_annotation
+from littlehorse.type_hints import type_definition
 from littlehorse.worker.context import WorkerContext
 
 
@@ -60,12 +58,9 @@ def _mark_of(annotation: Any) -> LHType | None:
 def _type_definition(annotation: Any) -> TypeDefinition:
     """The contract's type of an annotation; raises ValueError if there is none."""
     mark = _mark_of(annotation)
-    masked = mark is not None and mark.masked
-    plain = unwrap_annotation(annotation)
-    if isinstance(plain, type) and is_lh_struct(plain):
-        struct_def_id = StructDefId(name=get_struct_def_name(plain), version=-1)
-        return TypeDefinition(struct_def_id=struct_def_id, masked=masked)
-    return TypeDefinition(primitive_type=to_variable_type(annotation), masked=masked)
+    definition = type_definition(annotation)
+    definition.masked = mark is not None and mark.masked
+    return definition
 
 
 def _variable_def(parameter: Parameter) -> VariableDef:

@@ -7,7 +7,8 @@ from typing import Any
 from littlehorse.lh_struct import get_struct_def_name
 from littlehorse.model.common_enums_pb2 import VariableType
 from littlehorse.model.common_wfspec_pb2 import VariableMutationType
-from littlehorse.model.type_definition_pb2 import Comparator
+from littlehorse.model.type_definition_pb2 import Comparator, InlineArrayDef, InlineMapDef, TypeDefinition
+from littlehorse.type_hints import type_definition
 from littlehorse.workflow.expressions import ComparatorExpression, LHExpression, LHFormatString
 from littlehorse.workflow.thread_graph import ThreadGraph
 from littlehorse.workflow.variables import WfRunVariable
@@ -59,6 +60,21 @@ class Declarations(ThreadGraph):
         """
         struct_def_name = struct_def if isinstance(struct_def, str) else get_struct_def_name(struct_def)
         return self.add_variable(name, struct_def_name=struct_def_name, struct_def_version=struct_def_version)
+
+    def declare_array(self, name: str, element_type: Any, default_value: Any = None) -> WfRunVariable:
+        """Declares a native array; `element_type` is an annotation such as `int` or a struct class (`type_hints`).
+
+        Raises ValueError for a type that is not possible.
+        """
+        array = InlineArrayDef(array_type=type_definition(element_type))
+        container_type = TypeDefinition(inline_array_def=array)
+        return self.add_variable(name, default_value=default_value, container_type=container_type)
+
+    def declare_map(self, name: str, key_type: Any, value_type: Any, default_value: Any = None) -> WfRunVariable:
+        """Declares a native map; the types are annotations as for `declare_array`."""
+        types = InlineMapDef(key_type=type_definition(key_type), value_type=type_definition(value_type))
+        container_type = TypeDefinition(inline_map_def=types)
+        return self.add_variable(name, default_value=default_value, container_type=container_type)
 
     def condition(self, left_hand: Any, comparator: Comparator, right_hand: Any) -> ComparatorExpression:
         """A comparison of two values."""

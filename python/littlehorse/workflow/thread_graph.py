@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
 from littlehorse.model.common_wfspec_pb2 import VariableAssignment, VariableMutation, VariableMutationType
+from littlehorse.model.type_definition_pb2 import TypeDefinition
 from littlehorse.model.wf_spec_pb2 import (
     Edge,
     ExitNode,
@@ -174,6 +175,7 @@ class ThreadGraph:
         default_value: Any = None,
         struct_def_name: str | None = None,
         struct_def_version: int = -1,
+        container_type: TypeDefinition | None = None,
     ) -> WfRunVariable:
         """Declares a variable of this thread; for the parameters see WfRunVariable.
 
@@ -192,6 +194,7 @@ class ThreadGraph:
             access_level=access_level,
             struct_def_name=struct_def_name,
             struct_def_version=struct_def_version,
+            container_type=container_type,
         )
         self._variables.append(variable)
         return variable

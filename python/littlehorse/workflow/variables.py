@@ -9,6 +9,7 @@ from littlehorse.model.common_wfspec_pb2 import LHPath, VariableAssignment, Vari
 from littlehorse.model.object_id_pb2 import StructDefId
 from littlehorse.model.type_definition_pb2 import TypeDefinition, VariableValue
 from littlehorse.model.wf_spec_pb2 import JsonIndex, ThreadVarDef, WfRunVariableAccessLevel
+from littlehorse.type_hints import to_typed_value
 from littlehorse.utils import to_variable_value
 from littlehorse.workflow.expressions import Operand, checked_json_path, path_selector, to_json
 
@@ -26,9 +27,9 @@ def value_case(variable_type: VariableType) -> str:
 class WfRunVariable(Operand):
     """A variable of a thread, or a part of one.
 
-    Parameters: exactly one of `variable_type` and `struct_def_name`; `parent` is the declaring thread; `access_level`
-    is an enum value or its name; `struct_def_version` -1 means the latest. Raises ValueError for a wrong combination,
-    TypeError for a default value of another type.
+    Parameters: exactly one of `variable_type`, `struct_def_name` and `container_type` (a native array or map);
+    `parent` is the declaring thread; `access_level` is an enum value or its name; `struct_def_version` -1 means the
+    latest. Raises ValueError for a wrong combination, TypeError for a default value of another type.
     """
 
     def __init__(
@@ -41,12 +42,13 @@ class WfRunVariable(Operand):
         access_level: WfRunVariableAccessLevel | str | None = WfRunVariableAccessLevel.PRIVATE_VAR,
         struct_def_name: str | None = None,
         struct_def_version: int = -1,
+        container_type: TypeDefinition | None = None,
     ) -> None:
         if parent is None:
             raise ValueError("Parent workflow thread cannot be None.")
         if variable_type is not None and struct_def_name is not None:
             raise ValueError("Cannot specify both variable_type and struct_def_name")
-        if variable_type is None and struct_def_name is None:
+        if variable_type is None and struct_def_name is None and container_type is None:
             raise ValueError("Must specify either variable_type or struct_def_name")
         self.name = variable_name
         self.type = variable_type
@@ -55,6 +57,7 @@ class WfRunVariable(Operand):
         self.is_masked = False
         self._struct_def_name = struct_def_name
         self._struct_def_version = struct_def_version
+        self._container_type = container_type
         self._access_level = access_level
         self._required = False
         self._searchable = False
@@ -120,18 +123,27 @@ class WfRunVariable(Operand):
         return self
 
     def _type_name(self) -> str:
-        return "STRUCT" if self.type is None else VariableType.Name(self.type)
+        if self.type is not None:
+            return VariableType.Name(self.type)
+        return "STRUCT" if self._container_type is None else "native container"
 
     def _set_default(self, default_value: Any) -> None:
-        value = to_variable_value(default_value)
-        expected = "struct" if self.type is None else value_case(self.type)
+        if self._container_type is not None:
+            value = to_typed_value(default_value, self._container_type)
+            expected = "array" if self._container_type.HasField("inline_array_def") else "map"
+        else:
+            value = to_variable_value(default_value)
+            expected = "struct" if self.type is None else value_case(self.type)
         if value.WhichOneof("value") != expected:
             raise TypeError(f"Default value type does not match LH variable type {self._type_name()}")
         self.default_value = value
 
     def compile(self) -> ThreadVarDef:
         """The declaration in the contract's form (C-10)."""
-        if self.type is None:
+        if self._container_type is not None:
+            type_definition = TypeDefinition(masked=self.is_masked)
+            type_definition.MergeFrom(self._container_type)
+        elif self.type is None:
             struct_def_id = StructDefId(name=self._struct_def_name, version=self._struct_def_version)
             type_definition = TypeDefinition(struct_def_id=struct_def_id, masked=self.is_masked)
         else:
@@ -155,6 +167,7 @@ class WfRunVariable(Operand):
             access_level=self._access_level,
             struct_def_name=self._struct_def_name,
             struct_def_version=self._struct_def_version,
+            container_type=self._container_type,
         )
         part.default_value = self.default_value
         part._path = list(self._path)
