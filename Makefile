@@ -77,7 +77,7 @@ $(STAMPS)/prerequisites:
 
 $(STAMPS)/requirements: requirements/dev.txt | $(STAMPS)/prerequisites
 	@echo "== [2/4] locked requirements"
-	@$(PY) -m pip install --quiet --disable-pip-version-check -r requirements/dev.txt
+	@$(PY) -m pip install --disable-pip-version-check -r requirements/dev.txt
 	@touch $@
 
 $(STAMPS)/model: $(PROTOS) proto/generate.py $(STAMPS)/requirements

@@ -172,8 +172,8 @@ def main() -> int:
 and in another terminal:
    .venv/bin/lh search wf-run order
    .venv/bin/lh get wf-run order-1
-   .venv/bin/lh list node-run order-1
-   .venv/bin/lh list task-run order-2
+   .venv/bin/lh list node-runs order-1
+   .venv/bin/lh list task-runs order-2
    .venv/bin/lh get variable order-2 0 outcome
    .venv/bin/lh get wf-spec order --output json
 The process is in examples/quickstart/process.py: change it and type `make run` again.""")
