@@ -8,10 +8,10 @@ from littlehorse.server.ports import ColdHandler, Store
 class EngineConfig:
     """What the engine is told at start; immutable.
 
-    Parameters: `data_dir` holds the log (a folder `log` is made in it) and the directory lock; `listen` is HOST:PORT (port 0 = any free);
-    `advertise` is the HOST:PORT that workers are told (None = the address listened on); `run_shards` >= 1; `lanes` is the number of
-    Python threads for cold handlers; `memory_limit_bytes` bounds the runs kept in memory over all shards; `version` is what
-    GetServerVersion tells, "major.minor.patch[-pre]".
+    Parameters: `data_dir` holds the log (a folder `log` is made in it) and the directory lock; `listen` is HOST:PORT
+    (port 0 = any free); `advertise` is the HOST:PORT that workers are told (None = the address listened on);
+    `run_shards` >= 1; `lanes` is the number of Python threads for cold handlers; `memory_limit_bytes` bounds the runs
+    kept in memory over all shards; `version` is what GetServerVersion tells, "major.minor.patch[-pre]".
     """
 
     def __new__(
@@ -30,15 +30,16 @@ class EngineConfig:
 class Engine:
     """Front, shards and effects of one server process. Rust owns every thread it starts.
 
-    `stores` are the run shards' stores in order, then the metadata group's. Every method releases the GIL while it waits.
-    Errors: `OSError` (log or store damaged, directory locked, disk full, address in use), `RuntimeError` (engine stopped).
+    `stores` are the run shards' stores in order, then the metadata group's. Every method releases the GIL while it
+    waits. Errors: `OSError` (log or store damaged, directory locked, disk full, address in use), `RuntimeError` (engine
+    stopped).
     """
 
     def __new__(cls, config: EngineConfig, stores: list[Store], cold: ColdHandler, /) -> Engine: ...
     def start(self, /) -> str:
         """Recovers every shard, then listens. Returns the HOST:PORT it listens on."""
     def stop(self, drain_ms: int, /) -> None:
-        """Refuses new calls, ends poll streams with UNAVAILABLE, finishes what is proposed, flushes, stops all threads."""
+        """Refuses new calls, ends polls with UNAVAILABLE, finishes what is proposed, flushes, stops all threads."""
     def wait_failed(self, timeout_ms: int, /) -> str | None:
         """Waits until the engine failed beyond repair (e.g. a failed fsync) and returns why; None = timeout passed."""
     def meta_get(self, key: bytes, /) -> tuple[int, bytes] | None:
@@ -50,7 +51,8 @@ class Engine:
     ) -> bool:
         """Compare-and-write: `expects` are (key, version seen; 0 = absent), a None value deletes.
 
-        True once it is durable and every run shard has applied it; False if an expected version differs (nothing written).
+        True once it is durable and every run shard has applied it; False if an expected version differs (nothing
+        written).
         """
     def check_put_wf_spec(self, tenant: str, request: bytes, now_ms: int, /) -> bytes:
         """Static checks of a serialized PutWfSpecRequest against current metadata; returns a serialized CheckedWfSpec.
@@ -58,9 +60,9 @@ class Engine:
         Raises `littlehorse.server.errors.RpcError` with the status that the spec names.
         """
     def check_put_task_def(self, tenant: str, request: bytes, now_ms: int, /) -> bytes:
-        """Checks and normalises a serialized PutTaskDefRequest; returns the serialized TaskDef to store (errors as above)."""
+        """Checks a serialized PutTaskDefRequest; returns the serialized TaskDef to store (errors as above)."""
     def check_put_struct_def(self, tenant: str, request: bytes, now_ms: int, /) -> bytes:
-        """Checks a serialized PutStructDefRequest; returns the serialized StructDef to answer (stored one if unchanged)."""
+        """Checks a serialized PutStructDefRequest; returns the serialized StructDef to answer (stored if unchanged)."""
     def check_struct_def_evolution(self, tenant: str, request: bytes, /) -> bool:
         """Whether a serialized ValidateStructDefEvolutionRequest is valid (02/SD-7; errors as above)."""
     def read_variable(self, tenant: str, variable_id: bytes, /) -> bytes | None:
@@ -89,10 +91,10 @@ def index_prefix(tenant: str, kind: int, components: list[str], /) -> bytes:
     """Prefix of index entries (see `lh_machine::key::IndexKind`); times (u64 big-endian ms) and ids follow it."""
 
 def index_value(value: bytes, /) -> str | None:
-    """How the index of Variables spells a serialized VariableValue, e.g. "int:5"; None = such values are not indexed (07/V-5)."""
+    """How the index of Variables spells a serialized VariableValue, e.g. "int:5"; None = not indexed (07/V-5)."""
 
 def stored_run_shards(data_dir: str, /) -> int | None:
-    """The number of run shards that a data directory was made with; None if it is new. Raises OSError if it is damaged."""
+    """The number of run shards that a data directory was made with; None if it is new, OSError if it is damaged."""
 
 def shard_of(tenant: str, root_id: str, run_shards: int, /) -> int:
     """The run shard that owns the tree with this root id."""
