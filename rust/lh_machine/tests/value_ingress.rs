@@ -270,7 +270,7 @@ fn task_inputs() {
     assert!(input(prim(P::Int), double(5.0)).unwrap_err().message.contains("DOUBLE"));
 }
 
-/// Proves 01/ING-7, 04/TW-46, checklist 32: what a worker may report.
+/// Proves 01/ING-7, 04/TW-46a, TW-46b, TW-46c, checklist 32: what a worker may report.
 #[test]
 fn task_outputs() {
     let returns = |declared: TypeDefinition| ReturnType { return_type: Some(declared) };

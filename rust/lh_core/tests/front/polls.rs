@@ -118,7 +118,7 @@ async fn a_poll_without_task_def() {
     }
 }
 
-/// 08/T-3, TW-34k: the checks of the pipeline end the stream at once.
+/// 08/T-3, 04/TW-34k: the checks of the pipeline end the stream at once.
 #[tokio::test]
 async fn a_stream_of_an_unknown_tenant() {
     let bench = Bench::start().await;
