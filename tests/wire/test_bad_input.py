@@ -14,7 +14,6 @@ from littlehorse.model import (
     PollTaskRequest,
     PutTaskDefRequest,
     ReportTaskRun,
-    RunWfRequest,
     ScheduledTask,
     SearchWfRunRequest,
     TaskDefId,
@@ -155,21 +154,20 @@ def test_malformed_json(client: Client, text: str) -> None:
 
 @pytest.mark.usefixtures("bystander")
 @pytest.mark.parametrize("depth", [1_000, 100_000])
-def test_deeply_nested_json(client: Client, depth: int) -> None:
-    """01/SIZ-5, VAL-2, VAL-4: nesting has no limit of its own; what is accepted is kept, what is not leaves no run."""
+@pytest.mark.parametrize(("opening", "closing"), [('{"a":', "}"), ('{"a":[', "]}")])
+def test_json_nested_too_deep(client: Client, opening: str, closing: str, depth: int) -> None:
+    """01/VAL-4: JSON nested beyond the limit (decision 008) is INVALID_ARGUMENT, and no run is made."""
     spec = client.deploy("nested", takes_json)
-    text = '{"a":' * depth + "1" + "}" * depth
-    request = RunWfRequest(wf_spec_name=spec, variables={"record": VariableValue(json_obj=text)})
-    refused: grpc.StatusCode | None = None
-    try:
-        run = client.stub.RunWf(request, timeout=DEADLINE_SECONDS)
-    except grpc.RpcError as error:
-        refused = error.code()
-    if refused is not None:
-        assert refused == Status.INVALID_ARGUMENT
-        assert runs_of(client, spec) == []
-    else:
-        assert client.variable(run, "record").json_obj.replace(" ", "") == text
+    text = opening * depth + "1" + closing * depth
+    assert code_of(lambda: client.start(spec, record=VariableValue(json_obj=text))) == Status.INVALID_ARGUMENT
+    assert runs_of(client, spec) == []
+
+
+def test_json_nested_as_programs_do(client: Client) -> None:
+    """01/VAL-2: sixty levels are kept as they came."""
+    text = '{"a":' * 60 + "1" + "}" * 60
+    run = client.start(client.deploy("nested", takes_json), record=VariableValue(json_obj=text))
+    assert client.variable(run, "record").json_obj == text
 
 
 def test_deeply_nested_ids(client: Client) -> None:
