@@ -16,12 +16,13 @@ use crate::ports::Failure;
 type Asker = oneshot::Sender<Result<(), Failure>>;
 
 /// Time between two counts of what is dirty: counting looks at every dirty run.
-const COUNT_EVERY: Duration = Duration::from_millis(10);
+const COUNT_EVERY: Duration = Duration::from_millis(50);
 
 /// Progress of flushes.
 pub struct Checkpoint {
     /// When the oldest change that no flush set has was made.
     dirty_since: Option<Instant>,
+    /// When it was counted last what is dirty.
     counted: Instant,
     /// The flush that is under way.
     flushing: Option<Flushing>,
@@ -69,12 +70,11 @@ impl Checkpoint {
         self.askers.push(asker);
     }
 
-    /// When a flush is due at the latest.
+    /// When to look again whether a flush is due.
     pub fn alarm(&self) -> Option<Instant> {
-        match (&self.flushing, self.dirty_since) {
-            (None, Some(since)) => Some(since + Duration::from_millis(limits::FLUSH_AFTER_MS)),
-            _ => None,
-        }
+        let since = self.dirty_since.filter(|_| self.flushing.is_none())?;
+        let soon = (since + Duration::from_millis(limits::FLUSH_CLOSED_AFTER_MS)).max(self.counted + COUNT_EVERY);
+        Some(soon.min(since + Duration::from_millis(limits::FLUSH_AFTER_MS)))
     }
 }
 
@@ -101,7 +101,9 @@ impl<C: Consensus> Replica<C> {
         if now >= since + Duration::from_millis(limits::FLUSH_AFTER_MS) {
             return true;
         }
-        if self.parts.state.dirty_runs() < limits::FLUSH_RECORDS || now < self.checkpoint.counted + COUNT_EVERY {
+        let pays = now >= since + Duration::from_millis(limits::FLUSH_CLOSED_AFTER_MS)
+            || self.parts.state.dirty_runs() >= limits::FLUSH_RECORDS;
+        if !pays || now < self.checkpoint.counted + COUNT_EVERY {
             return false;
         }
         self.checkpoint.counted = now;

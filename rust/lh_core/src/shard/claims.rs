@@ -90,7 +90,7 @@ impl Claims {
     fn claim(&mut self, state: &State, source: &dyn ClaimSource, queue: Queue, hints: usize, built: &mut Built) {
         let (tenant, task_def) = &queue;
         let queued = state.queue_length(tenant, task_def);
-        let limit = (queued + hints).min(limits::CLAIMS_PER_QUEUE);
+        let limit = queued.min(limits::CLAIMS_PER_QUEUE) + hints;
         if limit == 0 {
             return;
         }
@@ -99,7 +99,7 @@ impl Claims {
             self.starved.insert(queue.clone());
         } else {
             self.starved.remove(&queue);
-            if queued + hints > limit {
+            if queued > limits::CLAIMS_PER_QUEUE {
                 self.due.insert(queue.clone());
             }
         }

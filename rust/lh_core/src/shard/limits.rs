@@ -28,8 +28,8 @@ pub const BATCH_BYTES: usize = 1 << 20;
 /// Commands per batch: bounds the time that one apply keeps the front waiting (they may share a thread).
 pub const BATCH_COMMANDS: usize = 4096;
 
-/// Claims of one queue per batch: finding the k-th entry of a queue costs k steps.
-pub const CLAIMS_PER_QUEUE: usize = 256;
+/// Entries of one queue that one batch may claim beside those that its own commands make: finding the k-th costs k steps.
+pub const CLAIMS_PER_QUEUE: usize = 1024;
 
 /// Above this rate (commands per ms) batches are spaced by [`BATCH_WINDOW_NS`]; below it the wait would be latency for
 /// nothing.
@@ -58,8 +58,12 @@ pub const FLUSH_RECORDS: usize = 1500;
 /// Closed records per live one from which a flush pays: a live record will be written again, a closed one will not.
 pub const FLUSH_CLOSED_PER_LIVE: usize = 2;
 
-/// Longest time in ms that a change is in memory and log only: bounds what a start-up must replay and a search must wait for.
-pub const FLUSH_AFTER_MS: u64 = 100;
+/// Time in ms after which a flush pays even for few records, if most of them are closed for good.
+pub const FLUSH_CLOSED_AFTER_MS: u64 = 100;
+
+/// Longest time in ms that a change is in memory and log only. Writing live records more often would encode them again
+/// and again (with 512 runs in flight on a loaded machine a third of the shard's time); who searches asks for a flush.
+pub const FLUSH_AFTER_MS: u64 = 500;
 
 /// Wait in ms before a flush that found the disk full is tried again.
 pub const FLUSH_RETRY_MS: u64 = 250;

@@ -43,7 +43,7 @@ use tokio::{sync::mpsc, task::JoinSet};
 use self::{
     fetch::{BeingWritten, Fetcher},
     flush::Flusher,
-    log::{ClusterId, Log, LogConfig, LogHandle, SpaceWatch},
+    log::{ClusterId, Log, LogConfig, LogHandle, Space, SpaceWatch},
     raft::Raft,
     replica::{Parts, Replica},
 };
@@ -69,6 +69,7 @@ pub struct Shards {
     replicas: Vec<Replica<Raft>>,
     log: LogHandle,
     log_thread: JoinHandle<()>,
+    space: SpaceWatch,
     failure: Arc<dyn Fn(String) + Send + Sync>,
 }
 
@@ -143,7 +144,7 @@ fn open_with(
             being_written,
         }));
     }
-    Ok(Shards { handles, replicas, log, log_thread, failure: config.failure.clone() })
+    Ok(Shards { handles, replicas, log, log_thread, space, failure: config.failure.clone() })
 }
 
 impl Shards {
@@ -156,7 +157,7 @@ impl Shards {
     /// Runs all shards as tasks of the current runtime (which needs time and I/O) until all were stopped by
     /// [`crate::ports::ShardMessage::Stop`] or have failed; then everything is in the stores and the log is closed.
     pub async fn run(self) {
-        let Self { handles, replicas, log, log_thread, failure } = self;
+        let Self { handles, replicas, log, log_thread, space, failure } = self;
         drop(handles);
         let mut tasks = JoinSet::new();
         for replica in replicas {
@@ -167,9 +168,10 @@ impl Shards {
                 failure(format!("a shard has panicked: {error}"));
             }
         }
-        // The thread ends with the last handle; what it still has to write was not acknowledged.
+        // The thread ends with the last handle; what it still has to write was not acknowledged. On a full disk it may
+        // wait for ever.
         drop(log);
-        if log_thread.join().is_err() {
+        if space.get() != Space::Full && log_thread.join().is_err() {
             failure("the log thread has panicked".to_owned());
         }
     }

@@ -30,7 +30,7 @@ use super::{
     fetch::{Fetcher, Values},
     flush::Flusher,
     limits,
-    log::{LogHandle, SpaceWatch},
+    log::{LogHandle, Space, SpaceWatch},
     pace::Pace,
     reads::PendingRead,
     window::FineTimer,
@@ -197,7 +197,8 @@ impl<C: Consensus> Replica<C> {
                 return self.fail(format!("shard {}: timer: {error}", self.parts.shard));
             }
         }
-        let alarm = self.checkpoint.alarm().map_or(self.next_tick, |at| at.min(self.next_tick));
+        let flush_at = self.checkpoint.alarm().filter(|_| self.serving);
+        let alarm = flush_at.map_or(self.next_tick, |at| at.min(self.next_tick));
         tokio::select! {
             biased;
             Some(event) = self.parts.events.1.recv() => self.event(event),
@@ -262,6 +263,10 @@ impl<C: Consensus> Replica<C> {
     fn is_finished(&mut self) -> bool {
         if self.stopping.is_none() || !self.serving {
             return false;
+        }
+        if self.parts.space.get() == Space::Full {
+            // Nothing more can be written, and everything acknowledged is in the log.
+            return true;
         }
         let working = self.in_flight.is_some() || !self.ready.is_empty() || !self.cold.is_empty();
         if working || !self.fetching.is_empty() {

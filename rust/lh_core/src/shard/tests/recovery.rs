@@ -12,7 +12,7 @@ use super::{
     service::finish,
 };
 use crate::{
-    ports::{Disk, Store},
+    ports::{Disk, Failure, Store},
     shard::{OpenError, testing::MemoryStore},
 };
 
@@ -109,6 +109,19 @@ async fn a_stopped_server_goes_on() {
     }
     assert_eq!(server.wf_run("a").await.status(), pb::LhStatus::Completed);
     assert_eq!(server.meta().await.len(), 2);
+}
+
+/// Fault 7: a server whose disk is full still stops, and what it acknowledged is there when it has room again.
+#[tokio::test]
+async fn a_server_with_a_full_disk_stops() {
+    let server = server().await;
+    server.run("chain", "a").await.unwrap();
+    server.setup.disk.set_free(0);
+    while !matches!(server.run("chain", "b").await, Err(Failure::Exhausted(_))) {
+        tokio::task::yield_now().await;
+    }
+    let server = server.stop().await.start();
+    assert_eq!(server.wf_run("a").await.status(), pb::LhStatus::Running);
 }
 
 /// I10: wake-ups are armed again after a crash, from the log or from the store, and work.

@@ -412,7 +412,7 @@ pub fn report(task: &Dispatch) -> Kind {
     })
 }
 
-fn definitions(name: &str, tasks: usize) -> Kind {
+pub fn definitions(name: &str, tasks: usize) -> Kind {
     use pb::{node::Node, sleep_node::SleepLength, task_node::TaskToExecute, variable_assignment::Source};
     let task_def = pb::TaskDef { id: Some(pb::TaskDefId { name: "task".to_owned() }), ..Default::default() };
     let mut kinds = vec![Node::Entrypoint(pb::EntrypointNode {})];
