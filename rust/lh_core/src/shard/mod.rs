@@ -77,7 +77,7 @@ pub struct Shards {
 /// Reads them on this thread: not to be called where others wait. The lock of the data directory is the caller's.
 ///
 /// # Errors
-/// [`OpenError`] if anything is damaged, missing or does not belong together. Nothing was changed then.
+/// [`OpenError`] if anything is damaged, missing or does not belong together. Nothing acknowledged was changed then.
 pub fn open(
     environment: &Environment,
     stores: Vec<Arc<dyn Store>>,

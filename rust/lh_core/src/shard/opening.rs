@@ -16,7 +16,7 @@ use crate::ports::Store;
 /// The one peer of a group of one.
 const ONLY_PEER: u64 = 1;
 
-/// Why the shards cannot be opened. Nothing was changed.
+/// Why the shards cannot be opened. Nothing that was acknowledged was changed.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// The log.
