@@ -36,7 +36,7 @@ fn main() {
     let mut state = State::new(MachineConfig { shard: 0, run_shards: 1 });
     let task_def = language::task_def(&["work", "x:STR", "returns=STR"]);
     define(&mut state, 1, key::meta(MetaKind::TaskDef, "default", "work", &[]), task_def.encode_to_vec());
-    let body = vec!["task work in=$x"; LENGTH].join(" -> ") + " -> exit";
+    let body = ["task work in=$x"; LENGTH].join(" -> ") + " -> exit";
     let wf_spec = language::wf_spec("chain", "x:STR", &body);
     define(&mut state, 2, key::meta(MetaKind::WfSpec, "default", "chain", &[0, 0]), wf_spec.encode_to_vec());
     let (mut run_ns, mut claim_ns, mut report_ns, mut flush_ns) = (0, 0, 0, 0);

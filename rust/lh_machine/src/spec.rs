@@ -4,6 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::pb;
 
+/// Name of the variable that takes what a thread is started for: a failure's content, an event, an element.
+pub const INPUT: &str = "INPUT";
+
 /// A WfSpec version together with what is derived from it.
 #[derive(Debug)]
 pub struct Spec {
@@ -30,6 +33,8 @@ pub struct ThreadFacts {
     pub entrypoint: String,
     /// Nodes whose output some assignment of the thread refers to: the only outputs worth keeping.
     pub referenced_outputs: BTreeSet<String>,
+    /// Declared type of the variable `INPUT`, the one name that several ThreadSpecs can declare (02/SC-3).
+    pub input_type: Option<pb::TypeDefinition>,
     /// For each node, the TaskDefs of the TASK nodes that can come next without waiting in between.
     pub feeds: BTreeMap<String, Vec<String>>,
 }
@@ -63,6 +68,14 @@ impl Spec {
         self.thread(thread)?.nodes.get(node)
     }
 
+    /// Declared type of a variable that a thread of ThreadSpec `thread` owns.
+    pub fn declared(&self, thread: &str, variable: &str) -> Option<&pb::TypeDefinition> {
+        if variable == INPUT {
+            return self.threads.get(thread)?.input_type.as_ref();
+        }
+        self.variable_types.get(variable)
+    }
+
     /// TaskDefs that could become ready once `node` of `thread` is finished.
     pub fn feeds(&self, thread: &str, node: &str) -> &[String] {
         self.threads.get(thread).and_then(|facts| facts.feeds.get(node)).map_or(&[], Vec::as_slice)
@@ -71,6 +84,8 @@ impl Spec {
 
 fn thread_facts(spec: &pb::ThreadSpec) -> ThreadFacts {
     let mut facts = ThreadFacts::default();
+    let mut variables = spec.variable_defs.iter().filter_map(|definition| definition.var_def.as_ref());
+    facts.input_type = variables.find(|variable| variable.name == INPUT).map(crate::value::types::var_def_type);
     for (name, node) in &spec.nodes {
         if matches!(node.node, Some(pb::node::Node::Entrypoint(_))) {
             facts.entrypoint.clone_from(name);
@@ -107,7 +122,7 @@ fn next_task_defs(spec: &pb::ThreadSpec, from: &pb::Node) -> Vec<String> {
 }
 
 fn collect_node_references(node: &pb::Node, found: &mut BTreeSet<String>) {
-    use pb::node::Node;
+    use pb::{node::Node, wait_for_condition_node::NodeCondition, wait_for_threads_node::ThreadsToWaitForOneOf};
     for edge in &node.outgoing_edges {
         match &edge.edge_condition {
             Some(pb::edge::EdgeCondition::Condition(condition)) => collect(condition, found),
@@ -140,6 +155,20 @@ fn collect_node_references(node: &pb::Node, found: &mut BTreeSet<String>) {
         Some(Node::Exit(exit)) => match &exit.result {
             Some(pb::exit_node::Result::ReturnContent(assignment)) => vec![assignment],
             Some(pb::exit_node::Result::FailureDef(failure)) => failure.content.iter().collect(),
+            None => vec![],
+        },
+        Some(Node::StartThread(start)) => start.variables.values().collect(),
+        Some(Node::StartMultipleThreads(start)) => start.variables.values().chain(&start.iterable).collect(),
+        Some(Node::WaitForThreads(wait)) => match &wait.threads_to_wait_for {
+            Some(ThreadsToWaitForOneOf::Threads(threads)) => {
+                threads.threads.iter().filter_map(|thread| thread.thread_run_number.as_ref()).collect()
+            }
+            Some(ThreadsToWaitForOneOf::ThreadList(list)) => vec![list],
+            None => vec![],
+        },
+        Some(Node::WaitForCondition(wait)) => match &wait.node_condition {
+            Some(NodeCondition::Condition(condition)) => vec![condition],
+            Some(NodeCondition::LegacyCondition(legacy)) => legacy.left.iter().chain(&legacy.right).collect(),
             None => vec![],
         },
         _ => vec![],
@@ -207,14 +236,17 @@ fn not_built(wf_spec: &pb::WfSpec) -> Option<String> {
             return Some(format!("inherited variables (ThreadSpec {thread_name})"));
         }
         for (node_name, node) in &thread.nodes {
-            if !node.failure_handlers.is_empty() {
-                return Some(format!("failure handlers (Node {node_name})"));
-            }
-            let built = matches!(
+            let not_built = matches!(
                 node.node,
-                Some(Node::Entrypoint(_) | Node::Task(_) | Node::Nop(_) | Node::Sleep(_) | Node::Exit(_))
+                None | Some(
+                    Node::ExternalEvent(_)
+                        | Node::UserTask(_)
+                        | Node::ThrowEvent(_)
+                        | Node::RunChildWf(_)
+                        | Node::WaitForChildWf(_)
+                )
             );
-            if !built {
+            if not_built {
                 return Some(format!("the kind of Node {node_name}"));
             }
         }

@@ -17,11 +17,19 @@ use lh_machine::{
 use prost::Message;
 
 const TENANT: &str = "default";
-const SPECS: [&str; 4] = [
+const SPECS: [&str; 8] = [
     "spec one n:INT : task work retries=2 backoff=50,2,400 timeout=1 set=n:int:5 -> exit return=$n",
     "spec two n:INT : task work retries=1 -> sleep int:1 -> task other in=$n timeout=2 -> exit",
     "spec three n:INT : nop set=n:int:1 -> task other in=$n set=n:@2-task -> task work -> exit return=$n",
     "spec four n:INT : sleep_at $n -> exit fail=too-late",
+    "spec five n:INT : start child m=$n -> start child -> task work on=any>rescue set=n:int:7 -> wait @1-start @2-start \
+     on=error>rescue -> exit | child m:INT=int:1 : task work retries=1 -> sleep_at $n -> exit | rescue INPUT:INT : task \
+     other in=$n set=n:int:2 -> exit",
+    "spec six n:INT : start child -> start child -> wait @1-start @2-start strategy=FIRST each=any>rescue -> task work \
+     -> exit | child : task work set=n:int:3 -> task other in=$n -> exit | rescue : task other in=$n -> exit fail=worse",
+    "spec seven n:INT l:JSON_ARR=json:[1,2,3] : start_many child over=$l -> wait list=@1-start_many strategy=ANY -> \
+     task work -> exit | child INPUT:INT : task work on=any>rescue -> exit | rescue : until $n EQUALS int:4 -> exit",
+    "spec eight n:INT : start child -> until $n EQUALS int:4 -> exit | child : task work set=n:int:4 -> sleep int:1 -> exit",
 ];
 
 /// Small generator of numbers, the same on every machine (xorshift64*).
@@ -90,10 +98,10 @@ impl Outside {
         match numbers.below(10) {
             0..=2 => {
                 self.runs += 1;
-                let names = ["one", "two", "three", "four", "absent"];
+                let names = ["one", "two", "three", "four", "five", "six", "seven", "eight", "absent"];
                 let mut request = pb::RunWfRequest {
                     id: Some(format!("run-{}", numbers.below(self.runs) + numbers.below(2))),
-                    wf_spec_name: names[numbers.below(5) as usize].to_owned(),
+                    wf_spec_name: names[numbers.below(9) as usize].to_owned(),
                     ..Default::default()
                 };
                 let value = pb::VariableValue { value: Some(pb::variable_value::Value::Int(now_ms + 100)) };

@@ -30,19 +30,16 @@ fn handle(run: &mut Run, due: &internal::Deadline, context: &mut Context<'_>) {
     let place = (due.thread_run_number, due.position);
     match &due.kind {
         Some(Kind::Sleep(_)) => sleep::mature(run, place, context.now_ms),
-        Some(Kind::TaskRetry(retry)) => {
-            if last_attempt_is(run, place, retry.attempt_number, TaskStatus::TaskPending) {
-                task::schedule_attempt(run, place, context);
-            }
+        Some(Kind::TaskRetry(retry)) if last_attempt_is(run, place, retry.attempt_number, TaskStatus::TaskPending) => {
+            task::schedule_attempt(run, place, context);
         }
-        Some(Kind::TaskTimeout(timeout)) => {
+        Some(Kind::TaskTimeout(timeout))
             if last_attempt_is(run, place, timeout.attempt_number, TaskStatus::TaskRunning)
-                && checkpoints(run, place) == timeout.checkpoints
-            {
-                time_out(run, place, due.due_ms, context);
-            }
+                && checkpoints(run, place) == timeout.checkpoints =>
+        {
+            time_out(run, place, due.due_ms, context);
         }
-        None => {}
+        Some(Kind::TaskRetry(_) | Kind::TaskTimeout(_)) | None => {}
     }
 }
 

@@ -1,8 +1,9 @@
-//! EXIT: the thread completes, or fails with the failure that the node defines (03/E-430..432).
+//! EXIT: the thread completes once its children are settled, or fails with the failure that the node defines
+//! (03/E-430..432).
 
 use super::Progress;
 use crate::{
-    pb::{self, exit_node::Result as ExitResult},
+    pb::{self, LhStatus, exit_node::Result as ExitResult},
     run::{Run, failure, scope::RunScope},
     state::Context,
     value,
@@ -15,7 +16,14 @@ pub(super) fn progress(run: &Run, place: (i32, i32), context: &Context<'_>) -> P
     };
     let node = spec.node(&node_run.thread_spec_name, &node_run.node_name).and_then(|node| node.node.as_ref());
     let Some(pb::node::Node::Exit(exit)) = node else { return Progress::done(context) };
-    let scope = RunScope { run, thread: place.0, definitions: context.definitions, written: None };
+    let scope = RunScope::of(run, place.0, context);
+    if !matches!(exit.result, Some(ExitResult::FailureDef(_))) {
+        match children(run, place.0) {
+            Children::Moving => return Progress::Waiting,
+            Children::Failed(failure) => return Progress::Failed(failure),
+            Children::Settled => {}
+        }
+    }
     match &exit.result {
         None => Progress::done(context),
         Some(ExitResult::ReturnContent(content)) => match value::resolve::resolve(content, &scope) {
@@ -24,6 +32,32 @@ pub(super) fn progress(run: &Run, place: (i32, i32), context: &Context<'_>) -> P
         },
         Some(ExitResult::FailureDef(definition)) => Progress::Failed(defined_failure(definition, &scope)),
     }
+}
+
+enum Children {
+    Moving,
+    Failed(pb::Failure),
+    Settled,
+}
+
+/// Children are settled once each is terminal or HALTED; those that failed and were not handled fail the thread.
+fn children(run: &Run, number: i32) -> Children {
+    let Some(thread) = run.thread(number) else { return Children::Settled };
+    let mut failed = Vec::new();
+    for child in thread.child_thread_ids.iter().filter_map(|child| run.thread(*child)) {
+        match child.status() {
+            LhStatus::Starting | LhStatus::Running | LhStatus::Halting => return Children::Moving,
+            LhStatus::Error | LhStatus::Exception if !thread.handled_failed_children.contains(&child.number) => {
+                failed.push(child.number.to_string());
+            }
+            LhStatus::Error | LhStatus::Exception | LhStatus::Halted | LhStatus::Completed => {}
+        }
+    }
+    if failed.is_empty() {
+        return Children::Settled;
+    }
+    let message = format!("Child threads failed: {}", failed.join(", "));
+    Children::Failed(failure::technical("CHILD_FAILURE", message))
 }
 
 /// Content that cannot be evaluated does not change the failure: it is NULL and the message says why (03/E-432).

@@ -3,7 +3,11 @@
 mod exit;
 mod instant;
 pub mod sleep;
+mod start_multiple_threads;
+mod start_thread;
 pub mod task;
+mod wait_for_condition;
+mod wait_for_threads;
 
 use crate::{pb, run::Run, state::Context};
 
@@ -14,6 +18,8 @@ pub enum Progress {
     Waiting,
     /// Failed; the failure belongs to the NodeRun.
     Failed(pb::Failure),
+    /// It failed before, and its handler COMPLETED: on to the next node (03/E-530).
+    Handled,
     /// Finished.
     Finished {
         /// What other nodes can refer to; of an EXIT, the output of its thread.
@@ -57,6 +63,26 @@ pub fn arrive(run: &mut Run, place: (i32, i32), context: &mut Context<'_>) -> Re
             node_run.node_type = Some(NodeType::Sleep(pb::SleepNodeRun::default()));
             sleep::arrive(run, place, sleep, context)
         }
+        Some(Node::StartThread(start)) => {
+            let thread_spec_name = start.thread_spec_name.clone();
+            node_run.node_type =
+                Some(NodeType::StartThread(pb::StartThreadRun { thread_spec_name, ..Default::default() }));
+            start_thread::arrive(run, place, start, context)
+        }
+        Some(Node::StartMultipleThreads(start)) => {
+            let thread_spec_name = start.thread_spec_name.clone();
+            let started = pb::StartMultipleThreadsRun { thread_spec_name, ..Default::default() };
+            node_run.node_type = Some(NodeType::StartMultipleThreads(started));
+            start_multiple_threads::arrive(run, place, start, context)
+        }
+        Some(Node::WaitForThreads(wait)) => {
+            node_run.node_type = Some(NodeType::WaitForThreads(pb::WaitForThreadsRun::default()));
+            wait_for_threads::arrive(run, place, wait, context)
+        }
+        Some(Node::WaitForCondition(_)) => {
+            node_run.node_type = Some(NodeType::WaitForCondition(pb::WaitForConditionRun {}));
+            Ok(())
+        }
         // RunWf refuses WfSpecs with other kinds, so this is a NodeRun whose node vanished from the definition.
         _ => Err(crate::run::failure::technical("INTERNAL_ERROR", "This kind of node is not built.")),
     }
@@ -68,8 +94,15 @@ pub fn progress(run: &mut Run, place: (i32, i32), context: &mut Context<'_>) -> 
     let Some(node_run) = run.nodes.get(&place).and_then(|record| record.node_run.as_ref()) else {
         return Progress::Waiting;
     };
+    if let Some(failure) = node_run.failures.last() {
+        return if failure.was_properly_handled { Progress::Handled } else { Progress::Waiting };
+    }
     match &node_run.node_type {
         Some(NodeType::Entrypoint(_)) => Progress::done(context),
+        Some(NodeType::StartThread(started)) => start_thread::progress(started, context),
+        Some(NodeType::StartMultipleThreads(started)) => start_multiple_threads::progress(started, context),
+        Some(NodeType::WaitForThreads(_)) => wait_for_threads::progress(run, place, context),
+        Some(NodeType::WaitForCondition(_)) => wait_for_condition::progress(run, place, context),
         Some(NodeType::Exit(_)) => exit::progress(run, place, context),
         Some(NodeType::Task(_)) => task::progress(run, place, context),
         Some(NodeType::Sleep(_)) => sleep::progress(run, place, context),

@@ -87,7 +87,7 @@ fn set_maturation(run: &mut Run, place: (i32, i32), until_ms: i64) {
 
 /// When the node must wake, in milliseconds since the epoch.
 fn wake_time(run: &Run, place: (i32, i32), node: &pb::SleepNode, context: &Context<'_>) -> Result<i64, Vse> {
-    let scope = RunScope { run, thread: place.0, definitions: context.definitions, written: None };
+    let scope = RunScope::of(run, place.0, context);
     match &node.sleep_length {
         Some(SleepLength::RawSeconds(seconds)) => {
             let value = value::resolve::resolve(seconds, &scope)?;

@@ -73,7 +73,7 @@ fn task_def(
             failure::technical("TASK_ERROR", format!("Appears that TaskDef was deleted! (TaskDef {})", id.name))
         }),
         Some(TaskToExecute::DynamicTask(assignment)) => {
-            let scope = RunScope { run, thread: place.0, definitions: context.definitions, written: None };
+            let scope = RunScope::of(run, place.0, context);
             let unknown = |message: String| failure::technical("VAR_SUB_ERROR", message);
             let name = value::resolve::resolve(assignment, &scope)
                 .and_then(|name| value::convert::cast(name, pb::VariableType::Str))
@@ -103,7 +103,7 @@ fn inputs(
         let (given, wanted) = (node.variables.len(), task_def.input_vars.len());
         return Err(Vse::new(format!("The TASK node gives {given} inputs, its TaskDef has {wanted}.")));
     }
-    let scope = RunScope { run, thread: place.0, definitions: context.definitions, written: None };
+    let scope = RunScope::of(run, place.0, context);
     let mut inputs = Vec::with_capacity(node.variables.len());
     for (assignment, definition) in node.variables.iter().zip(&task_def.input_vars) {
         let declared = value::types::var_def_type(definition);

@@ -19,9 +19,7 @@ pub fn follow(run: &mut Run, place: (i32, i32), context: &mut Context<'_>) {
                     variable.value = Some(value);
                 }
             }
-            if let Some(thread_index) = run.thread_index(place.0) {
-                advance::activate(run, thread_index, &sink, context);
-            }
+            advance::activate(run, place.0, &sink, context);
         }
         Err(error) => failure::fail_node(run, place, failure::value_failure("VAR_SUB_ERROR", error), context),
     }
@@ -37,7 +35,7 @@ fn choose(run: &Run, place: (i32, i32), context: &Context<'_>) -> Result<(String
     let node = spec
         .node(&node_run.thread_spec_name, &node_run.node_name)
         .ok_or_else(|| Vse::new(format!("Node {} is gone from the WfSpec.", node_run.node_name)))?;
-    let scope = RunScope { run, thread: place.0, definitions: context.definitions, written: None };
+    let scope = RunScope::of(run, place.0, context);
     for edge in &node.outgoing_edges {
         let named = |error: Vse| {
             Vse::new(format!("Failed evaluating edge with sink node {}: {}", edge.sink_node_name, error.message))
@@ -60,16 +58,16 @@ fn mutate(run: &Run, place: (i32, i32), edge: &pb::Edge, context: &Context<'_>) 
     let mut written = Written::new();
     let source_output = output_of(run, place);
     for mutation in &edge.variable_mutations {
-        let scope = RunScope { run, thread: place.0, definitions: context.definitions, written: Some(&written) };
+        let scope = RunScope { written: Some(&written), ..RunScope::of(run, place.0, context) };
         let name = &mutation.lhs_name;
         let operation = mutation.operation().as_str_name();
         let named =
             |error: Vse| Vse::new(format!("Mutating variable {name} with operation {operation}: {}", error.message));
         let owner = scope.owner(name).ok_or_else(|| named(Vse::new(format!("Variable {name} is not in scope."))))?;
+        let owner_thread = run.thread(owner).map(|thread| thread.thread_spec_name.as_str()).unwrap_or_default();
         let declared = run
             .spec
-            .variable_types
-            .get(name)
+            .declared(owner_thread, name)
             .ok_or_else(|| named(Vse::new(format!("Variable {name} is not declared."))))?;
         let current = value::Scope::variable(&scope, name).map_err(named)?;
         let new = value::mutation::mutate(mutation, source_output, declared, current, &scope).map_err(named)?;

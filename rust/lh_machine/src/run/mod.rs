@@ -1,12 +1,17 @@
 //! A WfRun in memory, and how it advances: passes and steps over its ThreadRuns (spec 03 section 4).
 //!
 //! `record` = to and from the store · `scope` = what assignments see · `advance` = passes and steps ·
-//! `edge` = from one node to the next · `failure` = a NodeRun fails · `deadline` = moments at which to look again.
+//! `start` = a ThreadRun begins · `finish` = a NodeRun or ThreadRun is done · `edge` = from one node to the next ·
+//! `failure` = a NodeRun or ThreadRun fails · `handler` = failure handlers · `halt` = halting and going on ·
+//! `deadline` = moments at which to look again.
 
 pub mod advance;
 pub mod deadline;
 pub mod edge;
 pub mod failure;
+pub mod finish;
+pub mod halt;
+pub mod handler;
 pub mod record;
 pub mod scope;
 pub mod start;
@@ -72,7 +77,36 @@ impl Run {
 
     /// Index of an active ThreadRun in `thread_runs`; index and number differ once something was archived (03/E-201).
     pub fn thread_index(&self, number: i32) -> Option<usize> {
-        self.wf_run.thread_runs.iter().position(|thread| thread.number == number)
+        let threads = &self.wf_run.thread_runs;
+        // Until something is archived, number and index are the same.
+        let direct = usize::try_from(number).ok().filter(|&at| threads.get(at).is_some_and(|it| it.number == number));
+        direct.or_else(|| threads.iter().position(|thread| thread.number == number))
+    }
+
+    /// The ThreadRun of this number.
+    pub fn thread(&self, number: i32) -> Option<&pb::ThreadRun> {
+        self.wf_run.thread_runs.get(self.thread_index(number)?)
+    }
+
+    /// The active ThreadRun of this number, to be changed.
+    pub fn thread_mut(&mut self, number: i32) -> Option<&mut pb::ThreadRun> {
+        let index = self.thread_index(number)?;
+        self.wf_run.thread_runs.get_mut(index)
+    }
+
+    /// Where the ThreadRun of this number stands.
+    pub fn place_of(&self, number: i32) -> Option<(i32, i32)> {
+        self.thread(number).map(|thread| (number, thread.current_node_position))
+    }
+
+    /// The NodeRun at a place.
+    pub fn node_run(&self, place: (i32, i32)) -> Option<&pb::NodeRun> {
+        self.nodes.get(&place)?.node_run.as_ref()
+    }
+
+    /// The NodeRun at a place, to be changed.
+    pub fn node_run_mut(&mut self, place: (i32, i32)) -> Option<&mut pb::NodeRun> {
+        self.nodes.get_mut(&place)?.node_run.as_mut()
     }
 
     /// The NodeRun that a ThreadRun stands on.

@@ -84,7 +84,7 @@ pub fn into_run(key: Vec<u8>, record: internal::RunRecord, spec: Arc<Spec>, byte
         armed_ms: record.armed_ms,
         stored: Stored { bytes, armed: record.armed_ms != 0, ..Stored::default() },
     };
-    run.stored.index = crate::index::of_run(&run).into_iter().map(|(key, _)| key).collect();
+    run.stored.index = crate::index::of_run(&run).into_keys().collect();
     run
 }
 

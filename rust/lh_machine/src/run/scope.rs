@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::Run;
 use crate::{
     pb,
-    state::Definitions,
+    state::{Context, Definitions},
     value::{Scope, StructDefs, Vse},
 };
 
@@ -23,7 +23,12 @@ pub struct RunScope<'a> {
 
 static NULL: pb::VariableValue = pb::VariableValue { value: None };
 
-impl RunScope<'_> {
+impl<'a> RunScope<'a> {
+    /// What the ThreadRun of this number sees now.
+    pub fn of(run: &'a Run, thread: i32, context: &'a Context<'_>) -> Self {
+        Self { run, thread, definitions: context.definitions, written: None }
+    }
+
     /// The thread that owns the variable of this name: the own one, then its ancestors (03/E-802).
     pub fn owner(&self, name: &str) -> Option<i32> {
         let mut number = self.thread;
@@ -31,8 +36,7 @@ impl RunScope<'_> {
             if self.run.variables.contains_key(&(number, name.to_owned())) {
                 return Some(number);
             }
-            let thread = &self.run.wf_run.thread_runs[self.run.thread_index(number)?];
-            number = thread.parent_thread_id?;
+            number = self.run.thread(number)?.parent_thread_id?;
         }
     }
 }

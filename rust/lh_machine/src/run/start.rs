@@ -2,12 +2,12 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::{Run, Stored, advance, guid_suffix, timestamp};
+use super::{Run, Stored, advance, guid_suffix, scope::RunScope, timestamp};
 use crate::{
     Rejected, internal, key, pb,
     spec::Spec,
     state::{Context, DefinitionsOf},
-    value,
+    value::{self, Vse},
 };
 
 /// Checks inputs against the variables of a ThreadSpec and returns the initial value of each variable it owns.
@@ -75,7 +75,7 @@ pub fn new_run(tenant: &str, id: pb::WfRunId, spec: Arc<Spec>, now_ms: i64) -> R
     }
 }
 
-/// Starts a ThreadRun with its final number and enters its ENTRYPOINT node.
+/// Starts a ThreadRun with its final number and enters its ENTRYPOINT node; returns the number.
 pub fn start_thread(
     run: &mut Run,
     thread_name: &str,
@@ -83,22 +83,11 @@ pub fn start_thread(
     parent: Option<i32>,
     values: BTreeMap<String, pb::VariableValue>,
     context: &mut Context<'_>,
-) {
+) -> i32 {
     let number = run.wf_run.greatest_threadrun_number + 1;
     run.wf_run.greatest_threadrun_number = number;
     let now = timestamp(context.now_ms);
-    let id = run.id();
-    for (name, value) in values {
-        let masked = run.spec.variable_types.get(&name).is_some_and(|declared| declared.masked);
-        let variable = pb::Variable {
-            id: Some(pb::VariableId { wf_run_id: Some(id.clone()), thread_run_number: number, name: name.clone() }),
-            value: Some(value),
-            created_at: Some(now),
-            wf_spec_id: Some(run.spec.id.clone()),
-            masked,
-        };
-        run.variables.insert((number, name), variable);
-    }
+    create_variables(run, number, thread_name, values, now);
     run.threads.insert(number, internal::ThreadState { number, ..Default::default() });
     let mut thread = pb::ThreadRun {
         wf_spec_id: Some(run.spec.id.clone()),
@@ -112,7 +101,53 @@ pub fn start_thread(
     thread.set_status(pb::LhStatus::Running);
     thread.set_type(kind);
     run.wf_run.thread_runs.push(thread);
+    if let Some(parent) = parent.and_then(|parent| run.thread_mut(parent)) {
+        parent.child_thread_ids.push(number);
+    }
     let entrypoint = run.spec.threads.get(thread_name).map(|facts| facts.entrypoint.clone()).unwrap_or_default();
-    let index = run.wf_run.thread_runs.len() - 1;
-    advance::activate(run, index, &entrypoint, context);
+    advance::activate(run, number, &entrypoint, context);
+    number
+}
+
+/// One Variable per value (03/E-801).
+fn create_variables(
+    run: &mut Run,
+    number: i32,
+    thread_name: &str,
+    values: BTreeMap<String, pb::VariableValue>,
+    now: prost_types::Timestamp,
+) {
+    let id = run.id();
+    for (name, value) in values {
+        let masked = run.spec.declared(thread_name, &name).is_some_and(|declared| declared.masked);
+        let variable = pb::Variable {
+            id: Some(pb::VariableId { wf_run_id: Some(id.clone()), thread_run_number: number, name: name.clone() }),
+            value: Some(value),
+            created_at: Some(now),
+            wf_spec_id: Some(run.spec.id.clone()),
+            masked,
+        };
+        run.variables.insert((number, name), variable);
+    }
+}
+
+/// Evaluates what a node of `thread` gives to the variables of the ThreadSpec `child` that it starts (03/E-440).
+///
+/// # Errors
+/// The first value that cannot be had, with the variable's name.
+pub fn evaluate_inputs(
+    run: &Run,
+    thread: i32,
+    child: &str,
+    inputs: &BTreeMap<String, pb::VariableAssignment>,
+    context: &Context<'_>,
+) -> Result<BTreeMap<String, pb::VariableValue>, Vse> {
+    let scope = RunScope::of(run, thread, context);
+    let evaluate = |(name, assignment): (&String, &pb::VariableAssignment)| {
+        let declared = run.spec.declared(child, name);
+        let value = value::resolve::resolve_for(assignment, declared, &scope)
+            .map_err(|error| error.at(format!("Variable {name}")))?;
+        Ok((name.clone(), value))
+    };
+    inputs.iter().map(evaluate).collect()
 }

@@ -2,8 +2,12 @@
 //!
 //! `spec NAME [VAR:TYPE[!][=VALUE]]... : NODE -> NODE -> ...` with nodes `task DEF [key=value]...`, `sleep SECONDS`,
 //! `sleep_at VALUE`, `nop`, `loop` (a NOP whose edge leads back to the node before it), `exit`, `exit return=VALUE`,
-//! `exit fail=NAME`. `set=VAR:VALUE` on any node puts an ASSIGN on its outgoing edge. Values are `int:5`, `str:x`,
+//! `exit fail=NAME`, `start THREAD [VAR=VALUE]...`, `start_many THREAD over=VALUE [VAR=VALUE]...`,
+//! `wait VALUE... | list=VALUE [strategy=FIRST|ANY] [each=FAILURE>THREAD]...`, `until VALUE OPERATOR VALUE`.
+//! `set=VAR:VALUE` on any node puts an ASSIGN on its outgoing edge, `add=VAR:VALUE` an ADD, `on=FAILURE>THREAD` a failure
+//! handler on the node, where FAILURE is a name, `error`, `exception` or `any`. Values are `int:5`, `str:x`,
 //! `bool:true`, `double:1.5`, `json:{...}`, `null`, `$variable`, `@node` (output of a node).
+//! Further ThreadSpecs follow, each as ` | NAME [VAR:TYPE]... : NODE -> ...`.
 
 use std::collections::BTreeMap;
 
@@ -79,6 +83,23 @@ pub fn task_def(words: &[&str]) -> pb::TaskDef {
 }
 
 pub fn wf_spec(name: &str, head: &str, body: &str) -> pb::WfSpec {
+    let mut parts = body.split(" | ");
+    let entrypoint = thread_spec(head, parts.next().unwrap());
+    let mut thread_specs = BTreeMap::from([("entrypoint".to_owned(), entrypoint)]);
+    for part in parts {
+        let (head, body) = part.split_once(" : ").unwrap();
+        let (name, head) = head.trim().split_once(' ').unwrap_or((head.trim(), ""));
+        thread_specs.insert(name.to_owned(), thread_spec(head, body));
+    }
+    pb::WfSpec {
+        id: Some(pb::WfSpecId { name: name.to_owned(), major_version: 0, revision: 0 }),
+        thread_specs,
+        entrypoint_thread_name: "entrypoint".to_owned(),
+        ..Default::default()
+    }
+}
+
+fn thread_spec(head: &str, body: &str) -> pb::ThreadSpec {
     let mut thread = pb::ThreadSpec::default();
     for word in head.split_whitespace() {
         let searchable = word.starts_with('?');
@@ -95,8 +116,9 @@ pub fn wf_spec(name: &str, head: &str, body: &str) -> pb::WfSpec {
     let texts: Vec<&str> = std::iter::once("entrypoint").chain(body.split("->").map(str::trim)).collect();
     for (index, text) in texts.iter().enumerate() {
         let words: Vec<&str> = text.split_whitespace().collect();
-        let mut node = pb::Node { node: Some(kind(&words)), ..Default::default() };
-        let mutations = words.iter().filter_map(|word| word.strip_prefix("set=")).map(assign).collect();
+        let failure_handlers = words.iter().filter_map(|word| word.strip_prefix("on=")).map(handler).collect();
+        let mut node = pb::Node { node: Some(kind(&words)), failure_handlers, ..Default::default() };
+        let mutations = words.iter().filter_map(|word| mutation(word)).collect();
         if let Some(previous) = index.checked_sub(1).filter(|_| words[0] == "loop") {
             let sink_node_name = nodes[previous].0.clone();
             node.outgoing_edges.push(pb::Edge { sink_node_name, variable_mutations: mutations, ..Default::default() });
@@ -107,22 +129,76 @@ pub fn wf_spec(name: &str, head: &str, body: &str) -> pb::WfSpec {
         nodes.push((format!("{index}-{}", words[0]), node));
     }
     thread.nodes = nodes.into_iter().collect();
-    pb::WfSpec {
-        id: Some(pb::WfSpecId { name: name.to_owned(), major_version: 0, revision: 0 }),
-        thread_specs: BTreeMap::from([("entrypoint".to_owned(), thread)]),
-        entrypoint_thread_name: "entrypoint".to_owned(),
-        ..Default::default()
-    }
+    thread
 }
 
-fn assign(text: &str) -> pb::VariableMutation {
+fn mutation(word: &str) -> Option<pb::VariableMutation> {
+    let (operation, text) = match (word.strip_prefix("set="), word.strip_prefix("add=")) {
+        (Some(text), _) => (pb::VariableMutationType::Assign, text),
+        (_, Some(text)) => (pb::VariableMutationType::Add, text),
+        _ => return None,
+    };
     let (name, value) = text.split_once(':').unwrap();
-    pb::VariableMutation {
+    Some(pb::VariableMutation {
         lhs_name: name.to_owned(),
-        operation: pb::VariableMutationType::Assign as i32,
+        operation: operation as i32,
         rhs_value: Some(pb::variable_mutation::RhsValue::RhsAssignment(assignment(value))),
         ..Default::default()
-    }
+    })
+}
+
+fn handler(text: &str) -> pb::FailureHandlerDef {
+    use pb::failure_handler_def::{FailureToCatch, LhFailureType};
+    let (failure, thread) = text.split_once('>').unwrap();
+    let failure_to_catch = match failure {
+        "any" => None,
+        "error" => Some(FailureToCatch::AnyFailureOfType(LhFailureType::FailureTypeError as i32)),
+        "exception" => Some(FailureToCatch::AnyFailureOfType(LhFailureType::FailureTypeException as i32)),
+        name => Some(FailureToCatch::SpecificFailure(name.to_owned())),
+    };
+    pb::FailureHandlerDef { handler_spec_name: thread.to_owned(), failure_to_catch }
+}
+
+/// The words `VAR=VALUE` that give values to the variables of another thread or run.
+fn inputs(words: &[&str]) -> BTreeMap<String, pb::VariableAssignment> {
+    let pairs = words.iter().filter_map(|word| word.split_once('='));
+    let reserved = ["set", "add", "on", "over"];
+    let given = pairs.filter(|(name, _)| !reserved.contains(name));
+    given.map(|(name, value)| (name.to_owned(), assignment(value))).collect()
+}
+
+fn wait_for_threads(words: &[&str]) -> pb::node::Node {
+    use pb::wait_for_threads_node::{ThreadToWaitFor, ThreadsToWaitFor, ThreadsToWaitForOneOf};
+    let option = |key: &str| words.iter().find_map(|word| word.strip_prefix(key)?.strip_prefix('='));
+    let threads_to_wait_for = match option("list") {
+        Some(list) => ThreadsToWaitForOneOf::ThreadList(assignment(list)),
+        None => {
+            let numbers = words[1..].iter().filter(|word| !word.contains('='));
+            let threads = numbers.map(|word| ThreadToWaitFor { thread_run_number: Some(assignment(word)) }).collect();
+            ThreadsToWaitForOneOf::Threads(ThreadsToWaitFor { threads })
+        }
+    };
+    let strategy = match option("strategy") {
+        Some("FIRST") => pb::WaitForThreadsStrategy::WaitForFirst,
+        Some("ANY") => pb::WaitForThreadsStrategy::WaitForAny,
+        _ => pb::WaitForThreadsStrategy::WaitForAll,
+    };
+    pb::node::Node::WaitForThreads(pb::WaitForThreadsNode {
+        threads_to_wait_for: Some(threads_to_wait_for),
+        per_thread_failure_handlers: words.iter().filter_map(|word| word.strip_prefix("each=")).map(handler).collect(),
+        strategy: strategy as i32,
+    })
+}
+
+fn comparison(left: &str, operator: &str, right: &str) -> pb::VariableAssignment {
+    use pb::variable_assignment::{Expression, Source, expression::Operation};
+    let comparator = pb::Comparator::from_str_name(operator).unwrap_or_else(|| panic!("unknown operator {operator}"));
+    let expression = Expression {
+        lhs: Some(Box::new(assignment(left))),
+        rhs: Some(Box::new(assignment(right))),
+        operation: Some(Operation::Comparator(comparator as i32)),
+    };
+    pb::VariableAssignment { source: Some(Source::Expression(Box::new(expression))), ..Default::default() }
 }
 
 fn kind(words: &[&str]) -> pb::node::Node {
@@ -134,6 +210,21 @@ fn kind(words: &[&str]) -> pb::node::Node {
         "sleep" => Node::Sleep(pb::SleepNode { sleep_length: Some(SleepLength::RawSeconds(assignment(words[1]))) }),
         "sleep_at" => Node::Sleep(pb::SleepNode { sleep_length: Some(SleepLength::Timestamp(assignment(words[1]))) }),
         "sleep_iso" => Node::Sleep(pb::SleepNode { sleep_length: Some(SleepLength::IsoDate(assignment(words[1]))) }),
+        "start" => Node::StartThread(pb::StartThreadNode {
+            thread_spec_name: words[1].to_owned(),
+            variables: inputs(&words[2..]),
+        }),
+        "start_many" => Node::StartMultipleThreads(pb::StartMultipleThreadsNode {
+            thread_spec_name: words[1].to_owned(),
+            variables: inputs(&words[2..]),
+            iterable: option("over").map(assignment),
+        }),
+        "wait" => wait_for_threads(words),
+        "until" => Node::WaitForCondition(pb::WaitForConditionNode {
+            node_condition: Some(pb::wait_for_condition_node::NodeCondition::Condition(comparison(
+                words[1], words[2], words[3],
+            ))),
+        }),
         "exit" => Node::Exit(pb::ExitNode {
             result: match (option("return"), option("fail")) {
                 (Some(value), _) => Some(exit_node::Result::ReturnContent(assignment(value))),

@@ -131,7 +131,8 @@ pub fn run(world: &World, id: &str) -> String {
     if wf_run.end_time.is_some() {
         text.push_str(&format!(" end={}", ms(wf_run.end_time.as_ref())));
     }
-    for thread in &wf_run.thread_runs {
+    let is_single = wf_run.greatest_threadrun_number == 0;
+    for thread in wf_run.thread_runs.iter().filter(|_| is_single) {
         if let Some(output) = &thread.output {
             text.push_str(&format!(" output={}", value(Some(output))));
         }
@@ -140,10 +141,14 @@ pub fn run(world: &World, id: &str) -> String {
         }
     }
     text.push('\n');
+    if !is_single || !wf_run.thread_runs.iter().all(|thread| thread.halt_reasons.is_empty()) {
+        wf_run.thread_runs.iter().for_each(|thread| text.push_str(&thread_line(thread)));
+    }
     let request = pb::ListVariablesRequest { wf_run_id: Some(id.clone()), ..Default::default() };
     let variables = pb::VariableList::decode(&*fetch(world, &Read::Variables(request)).unwrap()).unwrap();
     for variable in variables.results {
-        let name = variable.id.map(|id| id.name).unwrap_or_default();
+        let id = variable.id.unwrap_or_default();
+        let name = if id.thread_run_number == 0 { id.name } else { format!("{}/{}", id.thread_run_number, id.name) };
         text.push_str(&format!("  {name} = {}\n", value(variable.value.as_ref())));
     }
     let request = pb::ListNodeRunsRequest { wf_run_id: Some(id.clone()), limit: Some(1000), ..Default::default() };
@@ -154,10 +159,54 @@ pub fn run(world: &World, id: &str) -> String {
     text
 }
 
-fn node_line(world: &World, node_run: &pb::NodeRun) -> String {
-    let position = node_run.id.as_ref().map_or(-1, |id| id.position);
+fn thread_line(thread: &pb::ThreadRun) -> String {
+    use pb::thread_halt_reason::Reason;
     let mut text = format!(
-        "  {position} {} {} arrival={}",
+        "  thread {} {} {} {}",
+        thread.number,
+        thread.thread_spec_name,
+        thread.r#type().as_str_name(),
+        thread.status().as_str_name()
+    );
+    if let Some(parent) = thread.parent_thread_id {
+        text.push_str(&format!(" parent={parent}"));
+    }
+    for (name, numbers) in [("children", &thread.child_thread_ids), ("handled", &thread.handled_failed_children)] {
+        if !numbers.is_empty() {
+            text.push_str(&format!(" {name}={numbers:?}"));
+        }
+    }
+    for reason in thread.halt_reasons.iter().filter_map(|present| present.reason.as_ref()) {
+        text.push_str(&match reason {
+            Reason::ParentHalted(reason) => format!(" parent_halted={}", reason.parent_thread_id),
+            Reason::PendingFailure(reason) => format!(" pending_failure={}", reason.node_run_position),
+            Reason::HandlingFailure(reason) => format!(" handling_failure={}", reason.handler_thread_id),
+            Reason::ManualHalt(_) => " manual_halt".to_owned(),
+            Reason::HaltedByParent(reason) => {
+                format!(" halted_by_parent={}/{}", reason.parent_thread_run_number, reason.waiting_node_run_position)
+            }
+            Reason::Interrupted(reason) => format!(" interrupted={}", reason.interrupt_thread_id),
+            Reason::PendingInterrupt(_) => " pending_interrupt".to_owned(),
+        });
+    }
+    if let Some(output) = &thread.output {
+        text.push_str(&format!(" output={}", value(Some(output))));
+    }
+    if let Some(message) = &thread.error_message {
+        text.push_str(&format!(" error='{message}'"));
+    }
+    text.push('\n');
+    text
+}
+
+fn node_line(world: &World, node_run: &pb::NodeRun) -> String {
+    let id = node_run.id.clone().unwrap_or_default();
+    let place = match id.thread_run_number {
+        0 => id.position.to_string(),
+        thread => format!("{thread}/{}", id.position),
+    };
+    let mut text = format!(
+        "  {place} {} {} arrival={}",
         node_run.node_name,
         node_run.status().as_str_name(),
         ms(node_run.arrival_time.as_ref())
@@ -168,9 +217,24 @@ fn node_line(world: &World, node_run: &pb::NodeRun) -> String {
     if let Some(NodeType::Sleep(sleep)) = &node_run.node_type {
         text.push_str(&format!(" until={} matured={}", ms(sleep.maturation_time.as_ref()), sleep.matured));
     }
+    if let Some(NodeType::WaitForThreads(waiting)) = &node_run.node_type {
+        for thread in &waiting.threads {
+            let handler = thread.failure_handler_thread_run_id.map(|number| format!(" handler={number}"));
+            text.push_str(&format!(
+                " [{} {} {}{}]",
+                thread.thread_run_number,
+                thread.thread_status().as_str_name(),
+                thread.waiting_status().as_str_name(),
+                handler.unwrap_or_default()
+            ));
+        }
+    }
     text.push('\n');
     for failure in &node_run.failures {
         text.push_str(&format!("    failure {} '{}'", failure.failure_name, failure.message));
+        if let Some(handler) = failure.failure_handler_threadrun_id {
+            text.push_str(&format!(" handler={handler} handled={}", failure.was_properly_handled));
+        }
         if let Some(content) = &failure.content {
             text.push_str(&format!(" content={}", value(Some(content))));
         }
