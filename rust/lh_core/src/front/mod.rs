@@ -46,7 +46,7 @@ pub struct Caller {
     /// Tenant of the call (08/T-1).
     pub tenant: String,
     /// Id of the resolved Principal (08/P-3).
-    pub principal: String,
+    pub principal: &'static str,
 }
 
 /// What the front is built from.

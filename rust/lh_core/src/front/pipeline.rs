@@ -1,6 +1,11 @@
 //! The checks of a request in their order (08 section 1), and the way from a path to a handler.
 
-use std::{convert::Infallible, sync::Arc};
+use std::{
+    convert::Infallible,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
 
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
@@ -39,52 +44,91 @@ impl Pipeline {
         Self { front, health }
     }
 
-    /// Answers one call; never fails, because errors are answers.
-    pub async fn serve(self, request: Request<Incoming>) -> Result<Response<ResponseBody>, Infallible> {
+    /// Begins to answer one call; never fails, because errors are answers.
+    pub fn serve(&self, request: Request<Incoming>) -> Answering {
         if let Some(refusal) = not_grpc(&request) {
-            return Ok(refusal);
+            return Answering::at_once(refusal);
         }
-        if let Some(name) = request.uri().path().strip_prefix(routes::SERVICE_PATH)
-            && let Some(route) = routes::find(name)
-        {
-            return Ok(self.front.answer(route, request).await.unwrap_or_else(Status::into_http));
+        let path = request.uri().path();
+        if let Some(route) = path.strip_prefix(routes::SERVICE_PATH).and_then(routes::find) {
+            return Front::answer(&self.front, route, request).unwrap_or_else(Answering::refused);
         }
-        if request.uri().path().starts_with(HEALTH_PATH) {
-            return self.health(request).await;
+        if path.starts_with(HEALTH_PATH) {
+            return Answering::Later(Box::pin(health(self.health.clone(), request)));
         }
-        Ok(status::unknown_method(request.uri().path()).into_http())
+        Answering::refused(status::unknown_method(path))
+    }
+}
+
+/// The answer to one call: known at once, or the work on it. The work is boxed where it begins, because HTTP/2 moves what
+/// it is given several times.
+pub enum Answering {
+    /// The response; taken when it is asked for.
+    AtOnce(Option<Box<Response<ResponseBody>>>),
+    /// The work.
+    Later(Pin<Box<dyn Future<Output = Response<ResponseBody>> + Send>>),
+}
+
+impl Answering {
+    fn at_once(response: Response<ResponseBody>) -> Self {
+        Self::AtOnce(Some(Box::new(response)))
     }
 
-    async fn health(mut self, request: Request<Incoming>) -> Result<Response<ResponseBody>, Infallible> {
-        let response = self.health.call(request.map(tonic::body::Body::new)).await?;
-        Ok(response.map(ResponseBody::Health))
+    fn refused(status: Status) -> Self {
+        Self::at_once(status.into_http())
+    }
+
+    /// A unary call, bounded in time (03/E-002).
+    fn unary(work: impl Future<Output = Result<Framed, Status>> + Send + 'static) -> Self {
+        Self::Later(Box::pin(async move {
+            match within_deadline(work).await {
+                Ok(message) => response(ResponseBody::Message(message)),
+                Err(status) => status.into_http(),
+            }
+        }))
+    }
+}
+
+impl Future for Answering {
+    type Output = Result<Response<ResponseBody>, Infallible>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        match &mut *self {
+            Self::AtOnce(response) => Poll::Ready(Ok(*response.take().expect("a future is not polled after its end"))),
+            Self::Later(work) => work.as_mut().poll(context).map(Ok),
+        }
+    }
+}
+
+async fn health(mut health: HealthServer<HealthService>, request: Request<Incoming>) -> Response<ResponseBody> {
+    match health.call(request.map(tonic::body::Body::new)).await {
+        Ok(response) => response.map(ResponseBody::Health),
+        Err(impossible) => match impossible {},
     }
 }
 
 impl Front {
     /// Steps 1 to 9 of 08 section 1; authentication, ACLs and quotas come with the security work.
-    async fn answer(
-        self: Arc<Self>,
-        route: &'static Route,
-        request: Request<Incoming>,
-    ) -> Result<Response<ResponseBody>, Status> {
-        if self.is_stopping() {
+    fn answer(front: &Arc<Self>, route: &'static Route, request: Request<Incoming>) -> Result<Answering, Status> {
+        if front.is_stopping() {
             return Err(status::shutting_down());
         }
-        let tenant = tenant(request.headers(), &self.parts.identities)?;
-        let caller = Caller { tenant, principal: hot::whoami::ANONYMOUS.to_owned() };
+        let tenant = tenant(request.headers(), &front.parts.identities)?;
+        let caller = Caller { tenant, principal: hot::whoami::ANONYMOUS };
         let reader = FrameReader::new(request.into_body());
-        let framed = match route.handler {
-            Handler::Poll => return Ok(response(hot::poll_task::open(&self.parts.polls, &caller, reader))),
-            Handler::Unimplemented => return Err(status::not_built(route.name)),
-            Handler::Cold => within_deadline(cold::answer(&self, route.name, caller, reader)).await?,
-            Handler::Hot(rpc) => within_deadline(self.hot(rpc, caller, reader)).await?,
-        };
-        Ok(response(ResponseBody::Message(framed)))
-    }
-
-    async fn hot(&self, rpc: routes::HotRpc, caller: Caller, reader: FrameReader<Incoming>) -> Result<Framed, Status> {
-        hot::answer(self, rpc, &caller, reader.only_message().await?).await
+        let front = front.clone();
+        match route.handler {
+            Handler::Poll => {
+                let stream = hot::poll_task::open(&front.parts.polls, &caller, reader);
+                Ok(Answering::at_once(response(stream)))
+            }
+            Handler::Unimplemented => Err(status::not_built(route.name)),
+            Handler::Cold => Ok(Answering::unary(cold::answer(front, route.name, caller, reader))),
+            Handler::Hot(rpc) => Ok(Answering::unary(async move {
+                let request = reader.only_message().await?;
+                hot::answer(&front, rpc, &caller, request).await
+            })),
+        }
     }
 }
 

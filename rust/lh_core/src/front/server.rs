@@ -101,7 +101,7 @@ async fn connection(stream: TcpStream, pipeline: Pipeline, mut stopping: watch::
     if !matches!(timeout(limits::HANDSHAKE_TIMEOUT, preface_arrives(&stream)).await, Ok(Ok(()))) {
         return;
     }
-    let service = service_fn(move |request| pipeline.clone().serve(request));
+    let service = service_fn(move |request| pipeline.serve(request));
     let mut connection = std::pin::pin!(http2_limits().serve_connection(TokioIo::new(stream), service));
     let mut stop_seen = *stopping.borrow_and_update();
     if stop_seen {
