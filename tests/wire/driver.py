@@ -192,12 +192,9 @@ class Client:
 
         self._loop.run(begin())
 
-    def deploy(self, word: str, entrypoint: Callable[[WorkflowThread], None], **policies: Any) -> str:
-        """Compiles and registers a workflow; returns its name. `policies` go to `Workflow.with_retry_policy`."""
-        workflow = Workflow(self.name(word), entrypoint)
-        if policies:
-            workflow.with_retry_policy(**policies)
-        create_workflow_spec(workflow, self.config)
+    def deploy(self, word: str, entrypoint: Callable[[WorkflowThread], None]) -> str:
+        """Compiles and registers a workflow; returns its name."""
+        create_workflow_spec(Workflow(self.name(word), entrypoint), self.config)
         return self.name(word)
 
     def start(self, wf_spec: str, id: str | None = None, **variables: Any) -> WfRun:
