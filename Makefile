@@ -60,7 +60,7 @@ test-rust: build
 	@echo "== Rust tests"
 	$(CARGO_TEST)
 
-test-python: build $(WIRE)/stamp
+test-python: build $(STAMPS)/load $(WIRE)/stamp
 	@echo "== Python tests, our own SDK"
 	$(PY) -m pytest tests
 
