@@ -46,16 +46,19 @@ pub const FORMAT: u8 = 1;
 const KIND_RUN: u8 = 0x02;
 const KIND_NODE: u8 = 0x03;
 
+/// Room that a new key gets: tenant, an id of 32 digits, a name and some numbers.
+const KEY_BYTES_USUAL: usize = 96;
+
 /// Number of hash slots; a shard owns a set of them.
 pub const SLOTS: u32 = 1024;
 
 /// Appends a text component: `0x00` becomes `0x00 0xFF`, the end is `0x00 0x01`, so that order is kept.
 pub fn push_text(key: &mut Vec<u8>, text: &str) {
-    for byte in text.bytes() {
-        key.push(byte);
-        if byte == 0 {
-            key.push(0xFF);
+    for (number, part) in text.as_bytes().split(|byte| *byte == 0).enumerate() {
+        if number > 0 {
+            key.extend_from_slice(&[0x00, 0xFF]);
         }
+        key.extend_from_slice(part);
     }
     key.extend_from_slice(&[0x00, 0x01]);
 }
@@ -102,14 +105,22 @@ pub fn root_id(id: &pb::WfRunId) -> &str {
 }
 
 fn push_path(key: &mut Vec<u8>, id: &pb::WfRunId) {
-    for part in path(id) {
-        push_text(key, part);
+    if let Some(parent) = &id.parent_wf_run_id {
+        push_path(key, parent);
     }
+    push_text(key, &id.id);
+}
+
+/// A key that most keys of its kind fit into without growing.
+fn start(table: u8) -> Vec<u8> {
+    let mut key = Vec::with_capacity(KEY_BYTES_USUAL);
+    key.push(table);
+    key
 }
 
 /// Prefix of everything that the tree with this root owns.
 pub fn tree_prefix(tenant: &str, root: &str) -> Vec<u8> {
-    let mut key = vec![TABLE_TREE];
+    let mut key = start(TABLE_TREE);
     push_text(&mut key, tenant);
     push_text(&mut key, root);
     key
@@ -117,7 +128,7 @@ pub fn tree_prefix(tenant: &str, root: &str) -> Vec<u8> {
 
 /// Key of the record of a WfRun.
 pub fn run(tenant: &str, id: &pb::WfRunId) -> Vec<u8> {
-    let mut key = vec![TABLE_TREE];
+    let mut key = start(TABLE_TREE);
     push_text(&mut key, tenant);
     push_path(&mut key, id);
     key.push(KIND_RUN);
@@ -136,7 +147,7 @@ pub fn node(tenant: &str, id: &pb::WfRunId, thread: i32, position: i32) -> Vec<u
 
 /// Key of a place in the queue of a TaskDef.
 pub fn queue(tenant: &str, task_def: &str, sequence: u64) -> Vec<u8> {
-    let mut key = vec![TABLE_QUEUE];
+    let mut key = start(TABLE_QUEUE);
     push_text(&mut key, tenant);
     push_text(&mut key, task_def);
     key.extend_from_slice(&sequence.to_be_bytes());
@@ -145,7 +156,7 @@ pub fn queue(tenant: &str, task_def: &str, sequence: u64) -> Vec<u8> {
 
 /// Key of the wake-up entry of a run.
 pub fn wake(due_ms: i64, tenant: &str, id: &pb::WfRunId) -> Vec<u8> {
-    let mut key = vec![TABLE_WAKE];
+    let mut key = start(TABLE_WAKE);
     key.extend_from_slice(&(due_ms.max(0) as u64).to_be_bytes());
     push_text(&mut key, tenant);
     push_path(&mut key, id);
@@ -154,7 +165,7 @@ pub fn wake(due_ms: i64, tenant: &str, id: &pb::WfRunId) -> Vec<u8> {
 
 /// Key of an undelivered message to another shard.
 pub fn outbox(target_shard: u32, sequence: u64) -> Vec<u8> {
-    let mut key = vec![TABLE_OUTBOX];
+    let mut key = start(TABLE_OUTBOX);
     key.extend_from_slice(&target_shard.to_be_bytes());
     key.extend_from_slice(&sequence.to_be_bytes());
     key
@@ -162,7 +173,7 @@ pub fn outbox(target_shard: u32, sequence: u64) -> Vec<u8> {
 
 /// Key of a task worker group.
 pub fn worker_group(tenant: &str, task_def: &str) -> Vec<u8> {
-    let mut key = vec![TABLE_WORKER_GROUP];
+    let mut key = start(TABLE_WORKER_GROUP);
     push_text(&mut key, tenant);
     push_text(&mut key, task_def);
     key
@@ -279,7 +290,7 @@ pub enum IndexKind {
 
 /// Prefix of the index entries with these text components.
 pub fn index_prefix(tenant: &str, kind: IndexKind, components: &[&str]) -> Vec<u8> {
-    let mut key = vec![TABLE_INDEX];
+    let mut key = start(TABLE_INDEX);
     push_text(&mut key, tenant);
     key.push(kind as u8);
     for component in components {

@@ -71,7 +71,7 @@ pub fn new_run(tenant: &str, id: pb::WfRunId, spec: Arc<Spec>, now_ms: i64) -> R
         threads: BTreeMap::new(),
         deadlines: Vec::new(),
         armed_ms: 0,
-        stored: Stored { dirty: true, bytes: 2048, ..Stored::default() },
+        stored: Stored { bytes: 2048, ..Stored::default() },
     }
 }
 

@@ -86,10 +86,11 @@ impl State {
         let mut run = run.into();
         self.residence.clock += 1;
         run.stored.used = self.residence.clock;
-        run.stored.dirty = true;
+        if !std::mem::replace(&mut run.stored.dirty, true) {
+            self.residence.dirty.insert(run.key.clone());
+        }
         self.residence.bytes += run.stored.bytes;
         self.residence.absent.remove(&run.key);
-        self.residence.dirty.insert(run.key.clone());
         self.residence.runs.insert(run.key.clone(), run);
     }
 
