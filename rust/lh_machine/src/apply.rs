@@ -3,7 +3,8 @@
 use crate::{
     Command, Effects, Rejected, Reply, Stamp, State,
     command::{
-        claim_task, definitions_arrived, meta_write, register_task_worker, report_task, run_wf, timer_due, unclaim_task,
+        claim_task, definitions_arrived, delete_wf_run, meta_write, register_task_worker, report_task,
+        rescue_thread_run, resume_wf_run, run_wf, stop_wf_run, timer_due, unclaim_task,
     },
     internal::command::Kind,
 };
@@ -37,6 +38,13 @@ pub fn apply(state: &mut State, stamp: &Stamp, command: &Command) -> Effects {
             Ok(Reply::Empty)
         }
         Some(Kind::RegisterTaskWorker(command)) => register_task_worker::apply(state, stamp, tenant, command),
+        Some(Kind::StopWfRun(request)) => stop_wf_run::apply(state, stamp, tenant, request, &mut effects),
+        Some(Kind::ResumeWfRun(request)) => resume_wf_run::apply(state, stamp, tenant, request, &mut effects),
+        Some(Kind::RescueThreadRun(request)) => rescue_thread_run::apply(state, stamp, tenant, request, &mut effects),
+        Some(Kind::DeleteWfRun(request)) => {
+            delete_wf_run::apply(state, stamp, tenant, request, &mut effects);
+            Ok(Reply::Empty)
+        }
         None => Err(Rejected::invalid("The command is empty.")),
     };
     debug_assert!(

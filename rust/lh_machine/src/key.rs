@@ -145,6 +145,21 @@ pub fn node(tenant: &str, id: &pb::WfRunId, thread: i32, position: i32) -> Vec<u
     key
 }
 
+/// True for keys made by [`node`]. The ids of runs are names, so none starts like a kind byte.
+pub fn is_node(key: &[u8]) -> bool {
+    let Some((_, mut rest)) = key.strip_prefix(&[TABLE_TREE]).and_then(take_text) else { return false };
+    loop {
+        match rest.first() {
+            Some(&KIND_NODE) => return true,
+            Some(&KIND_RUN) | None => return false,
+            Some(_) => match take_text(rest) {
+                Some((_, more)) => rest = more,
+                None => return false,
+            },
+        }
+    }
+}
+
 /// Key of a place in the queue of a TaskDef.
 pub fn queue(tenant: &str, task_def: &str, sequence: u64) -> Vec<u8> {
     let mut key = start(TABLE_QUEUE);

@@ -1,9 +1,9 @@
-//! Which run records must be in memory before a command is applied.
+//! Which records must be in memory before a command is applied.
 
-use crate::{Command, State, internal::command::Kind, key, pb};
+use crate::{Command, State, command::delete_wf_run, internal::command::Kind, key, pb};
 
-/// Keys of run records that `command` touches and that the state does not know: the shard fetches them (from the set
-/// being flushed, else from the store) and calls [`State::insert`].
+/// Keys of records that `command` touches and that the state does not know: the shard fetches them (from the set
+/// being flushed, else from the store), calls [`State::insert`], and asks again: what a run needs is known with the run.
 ///
 /// `claims_before` is the number of claims of the same queue that precede this command in its batch.
 pub fn needs(state: &State, command: &Command, claims_before: usize) -> Vec<Vec<u8>> {
@@ -30,7 +30,23 @@ pub fn needs(state: &State, command: &Command, claims_before: usize) -> Vec<Vec<
             let id = unclaim.task_run_id.as_ref().and_then(|id| id.wf_run_id.as_ref());
             keys.extend(id.map(|id| key::run(tenant, id)));
         }
-        Some(Kind::TimerDue(timer)) => keys.extend(timer.wf_run_id.as_ref().map(|id| key::run(tenant, id))),
+        Some(Kind::TimerDue(timer)) => {
+            keys.extend(timer.wf_run_id.as_ref().map(|id| key::run(tenant, id)));
+            let run = keys.first().and_then(|key| state.run(key));
+            if let Some(from) = run.and_then(|run| delete_wf_run::due(run, timer.due_ms)) {
+                keys.extend(run.into_iter().flat_map(|run| delete_wf_run::spilled(run, from)));
+            }
+        }
+        Some(Kind::DeleteWfRun(request)) => {
+            keys.extend(request.id.as_ref().map(|id| key::run(tenant, id)));
+            let run = keys.first().and_then(|key| state.run(key));
+            keys.extend(run.into_iter().flat_map(|run| delete_wf_run::spilled(run, delete_wf_run::FIRST)));
+        }
+        Some(Kind::StopWfRun(pb::StopWfRunRequest { wf_run_id, .. }))
+        | Some(Kind::ResumeWfRun(pb::ResumeWfRunRequest { wf_run_id, .. }))
+        | Some(Kind::RescueThreadRun(pb::RescueThreadRunRequest { wf_run_id, .. })) => {
+            keys.extend(wf_run_id.as_ref().map(|id| key::run(tenant, id)));
+        }
         Some(Kind::ClaimTask(claim)) => {
             let entry = state.queues.nth(tenant, &claim.task_def_name, claims_before);
             let id = entry.and_then(|entry| entry.wf_run_id.as_ref());
@@ -44,6 +60,6 @@ pub fn needs(state: &State, command: &Command, claims_before: usize) -> Vec<Vec<
         )
         | None => {}
     }
-    keys.retain(|key| !state.knows_run(key));
+    keys.retain(|key| !state.knows(key));
     keys
 }

@@ -17,7 +17,7 @@ use lh_machine::{
 use prost::Message;
 
 const TENANT: &str = "default";
-const SPECS: [&str; 8] = [
+const SPECS: [&str; 9] = [
     "spec one n:INT : task work retries=2 backoff=50,2,400 timeout=1 set=n:int:5 -> exit return=$n",
     "spec two n:INT : task work retries=1 -> sleep int:1 -> task other in=$n timeout=2 -> exit",
     "spec three n:INT : nop set=n:int:1 -> task other in=$n set=n:@2-task -> task work -> exit return=$n",
@@ -29,6 +29,7 @@ const SPECS: [&str; 8] = [
      -> exit | child : task work set=n:int:3 -> task other in=$n -> exit | rescue : task other in=$n -> exit fail=worse",
     "spec seven n:INT l:JSON_ARR=json:[1,2,3] : start_many child over=$l -> wait list=@1-start_many strategy=ANY -> \
      task work -> exit | child INPUT:INT : task work on=any>rescue -> exit | rescue : until $n EQUALS int:4 -> exit",
+    "spec nine n:INT ~retention=2 : task work on=any>forever -> exit | forever : nop -> loop",
     "spec eight n:INT : start child -> until $n EQUALS int:4 -> exit | child : task work set=n:int:4 -> sleep int:1 -> exit",
 ];
 
@@ -56,9 +57,15 @@ impl Replica {
     }
 
     fn apply(&mut self, now_ms: i64, command: &Command) -> Effects {
-        for key in needs(&self.state, command, 0) {
-            let value = self.store.get(&key).cloned();
-            self.state.insert(&key, value.as_deref()).unwrap();
+        loop {
+            let missing = needs(&self.state, command, 0);
+            if missing.is_empty() {
+                break;
+            }
+            for key in missing {
+                let value = self.store.get(&key).cloned();
+                self.state.insert(&key, value.as_deref()).unwrap();
+            }
         }
         apply(&mut self.state, &Stamp { now_ms, seed: 1 }, command)
     }
@@ -95,13 +102,14 @@ struct Outside {
 
 impl Outside {
     fn next(&mut self, numbers: &mut Numbers, now_ms: i64) -> Kind {
-        match numbers.below(10) {
+        match numbers.below(12) {
+            10 if self.runs > 0 => self.intervene(numbers),
             0..=2 => {
                 self.runs += 1;
-                let names = ["one", "two", "three", "four", "five", "six", "seven", "eight", "absent"];
+                let names = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "absent"];
                 let mut request = pb::RunWfRequest {
                     id: Some(format!("run-{}", numbers.below(self.runs) + numbers.below(2))),
-                    wf_spec_name: names[numbers.below(9) as usize].to_owned(),
+                    wf_spec_name: names[numbers.below(10) as usize].to_owned(),
                     ..Default::default()
                 };
                 let value = pb::VariableValue { value: Some(pb::variable_value::Value::Int(now_ms + 100)) };
@@ -141,6 +149,22 @@ impl Outside {
                 Kind::TimerDue(internal::TimerDue { wf_run_id: Some(wf_run_id), due_ms })
             }
             _ => self.define(key::meta(MetaKind::TaskDef, TENANT, "spare", &[]), b"".to_vec()),
+        }
+    }
+
+    /// What people do to runs.
+    fn intervene(&mut self, numbers: &mut Numbers) -> Kind {
+        let id = Some(pb::WfRunId { id: format!("run-{}", numbers.below(self.runs)), parent_wf_run_id: None });
+        let thread_run_number = numbers.below(4) as i32;
+        match numbers.below(7) {
+            0 | 1 => Kind::StopWfRun(pb::StopWfRunRequest { wf_run_id: id, thread_run_number }),
+            2 | 3 => Kind::ResumeWfRun(pb::ResumeWfRunRequest { wf_run_id: id, thread_run_number }),
+            4 | 5 => Kind::RescueThreadRun(pb::RescueThreadRunRequest {
+                wf_run_id: id,
+                thread_run_number,
+                skip_current_node: numbers.below(2) == 0,
+            }),
+            _ => Kind::DeleteWfRun(pb::DeleteWfRunRequest { id }),
         }
     }
 

@@ -15,6 +15,7 @@ pub const SERVICE_PATH: &str = "/littlehorse.LittleHorse/";
 #[allow(missing_docs, reason = "the names are the contract's")]
 pub enum HotRpc {
     CountTaskRun,
+    DeleteWfRun,
     GetNodeRun,
     GetServerVersion,
     GetTaskRun,
@@ -26,7 +27,10 @@ pub enum HotRpc {
     ListVariables,
     RegisterTaskWorker,
     ReportTask,
+    RescueThreadRun,
+    ResumeWfRun,
     RunWf,
+    StopWfRun,
     Whoami,
 }
 
@@ -96,7 +100,7 @@ pub const ROUTES: [Route; 108] = [
     row("DeleteTaskDef", Cold, needs(AclTask, WriteMetadata)),
     row("DeleteUserTaskDef", Unimplemented, needs(AclUserTask, WriteMetadata)),
     row("DeleteUserTaskRunComment", Unimplemented, needs(AclUserTask, Run)),
-    row("DeleteWfRun", Unimplemented, needs(AclWorkflow, WriteMetadata)),
+    row("DeleteWfRun", Hot(DeleteWfRun), needs(AclWorkflow, WriteMetadata)),
     row("DeleteWfSpec", Cold, needs(AclWorkflow, WriteMetadata)),
     row("DeleteWorkflowEventDef", Unimplemented, needs(AclWorkflowEvent, WriteMetadata)),
     row("DeleteWorkflowMigrationPlan", Unimplemented, needs(AclWorkflow, WriteMetadata)),
@@ -157,8 +161,8 @@ pub const ROUTES: [Route; 108] = [
     row("PutWorkflowMigrationPlan", Unimplemented, needs(AclWorkflow, WriteMetadata)),
     row("RegisterTaskWorker", Hot(RegisterTaskWorker), needs(AclWorkflow, Read)),
     row("ReportTask", Hot(ReportTask), needs(AclTask, Run)),
-    row("RescueThreadRun", Unimplemented, needs(AclWorkflow, Run)),
-    row("ResumeWfRun", Unimplemented, needs(AclWorkflow, Run)),
+    row("RescueThreadRun", Hot(RescueThreadRun), needs(AclWorkflow, Run)),
+    row("ResumeWfRun", Hot(ResumeWfRun), needs(AclWorkflow, Run)),
     row("RunWf", Hot(RunWf), needs(AclWorkflow, Run)),
     row("SaveUserTaskRunProgress", Unimplemented, needs(AclUserTask, Run)),
     row("ScheduleWf", Unimplemented, needs(AclWorkflow, Run)),
@@ -183,7 +187,7 @@ pub const ROUTES: [Route; 108] = [
     row("SearchWorkflowEvent", Unimplemented, needs(AclWorkflowEvent, Read)),
     row("SearchWorkflowEventDef", Unimplemented, needs(AclWorkflowEvent, Read)),
     row("SearchWorkflowMigrationPlan", Unimplemented, needs(AclWorkflow, Read)),
-    row("StopWfRun", Unimplemented, needs(AclWorkflow, Run)),
+    row("StopWfRun", Hot(StopWfRun), needs(AclWorkflow, Run)),
     row("ValidateStructDefEvolution", Cold, needs(AclStruct, Read)),
     row("Whoami", Hot(Whoami), OPEN),
 ];

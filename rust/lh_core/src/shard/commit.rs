@@ -189,8 +189,12 @@ impl<C: Consensus> Replica<C> {
         for command in &batch.commands {
             // Only while the log is replayed can something be missing: a claim of an entry that the batch itself made
             // the head of its queue. A batch of our own was closed over records that are in memory.
-            if !self.serving {
+            // Records name further ones, hence the loop.
+            while !self.serving {
                 let missing = needs(&self.parts.state, command, 0);
+                if missing.is_empty() {
+                    break;
+                }
                 if !self.bring_in(missing) {
                     return;
                 }
@@ -258,5 +262,9 @@ fn name(kind: &Kind) -> &'static str {
         Kind::DefinitionsArrived(_) => "DefinitionsArrived",
         Kind::OutboxAcknowledged(_) => "OutboxAcknowledged",
         Kind::RegisterTaskWorker(_) => "RegisterTaskWorker",
+        Kind::StopWfRun(_) => "StopWfRun",
+        Kind::ResumeWfRun(_) => "ResumeWfRun",
+        Kind::RescueThreadRun(_) => "RescueThreadRun",
+        Kind::DeleteWfRun(_) => "DeleteWfRun",
     }
 }

@@ -2,9 +2,13 @@
 
 pub mod claim_task;
 pub mod definitions_arrived;
+pub mod delete_wf_run;
 pub mod meta_write;
 pub mod register_task_worker;
 pub mod report_task;
+pub mod rescue_thread_run;
+pub mod resume_wf_run;
 pub mod run_wf;
+pub mod stop_wf_run;
 pub mod timer_due;
 pub mod unclaim_task;

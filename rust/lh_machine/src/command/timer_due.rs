@@ -1,5 +1,6 @@
 //! TimerDue: the wake-up of a run has come; its deadlines that are due take effect (03/E-306, 04/TW-52).
 
+use super::delete_wf_run;
 use crate::{
     Effects, Stamp, State,
     internal::{self, deadline::Kind},
@@ -15,6 +16,10 @@ use crate::{
 pub fn apply(state: &mut State, stamp: &Stamp, tenant: &str, command: &internal::TimerDue, effects: &mut Effects) {
     let Some(wf_run_id) = &command.wf_run_id else { return };
     let Some(mut run) = state.take_run(&key::run(tenant, wf_run_id)) else { return };
+    if let Some(from) = delete_wf_run::due(&run, command.due_ms) {
+        delete_wf_run::delete(state, stamp, run, from, effects);
+        return;
+    }
     if run.armed_ms == command.due_ms && command.due_ms <= stamp.now_ms {
         let mut context = state.context(stamp, effects);
         deadline::disarm(&mut run, &mut context);
@@ -39,7 +44,7 @@ fn handle(run: &mut Run, due: &internal::Deadline, context: &mut Context<'_>) {
         {
             time_out(run, place, due.due_ms, context);
         }
-        Some(Kind::TaskRetry(_) | Kind::TaskTimeout(_)) | None => {}
+        Some(Kind::TaskRetry(_) | Kind::TaskTimeout(_) | Kind::Retention(_) | Kind::Delete(_)) | None => {}
     }
 }
 

@@ -25,6 +25,9 @@ pub(super) fn with_run<T>(
         let nodes = run.nodes.iter().map(|(place, record)| (*place, record)).collect();
         return see(View { wf_run: &run.wf_run, nodes, variables: run.variables.values().collect() });
     }
+    if state.is_gone(&run_key) {
+        return Err(not_found("WfRun", &key::path(id).join("_")));
+    }
     match fetched.get(&run_key) {
         None => Err(Stop::Need(vec![run_key])),
         Some(None) => Err(not_found("WfRun", &key::path(id).join("_"))),

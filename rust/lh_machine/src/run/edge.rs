@@ -25,6 +25,14 @@ pub fn follow(run: &mut Run, place: (i32, i32), context: &mut Context<'_>) {
     }
 }
 
+/// The node behind the first edge that holds (03/E-732). Of a NodeRun that failed, no mutations are evaluated.
+///
+/// # Errors
+/// A condition cannot be evaluated, or no edge holds.
+pub fn sink(run: &Run, place: (i32, i32), context: &Context<'_>) -> Result<String, Vse> {
+    choose(run, place, context).map(|(sink, _)| sink)
+}
+
 type Written = BTreeMap<(i32, String), pb::VariableValue>;
 
 fn choose(run: &Run, place: (i32, i32), context: &Context<'_>) -> Result<(String, Written), Vse> {

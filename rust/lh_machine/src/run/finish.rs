@@ -1,7 +1,11 @@
 //! A NodeRun is finished, a ThreadRun completes, a WfRun ends (03/E-302, E-221).
 
 use super::{Run, edge, handler, is_terminal, timestamp};
-use crate::{internal::deadline::Kind, pb, state::Context};
+use crate::{
+    internal::deadline::{Kind, Retention},
+    pb::{self, workflow_retention_policy::WfGcPolicy},
+    state::Context,
+};
 
 /// The current NodeRun is finished: COMPLETED, then on to the next node or, on EXIT, the thread completes.
 pub fn finish_node(
@@ -63,11 +67,20 @@ fn complete_thread(run: &mut Run, number: i32, output: Option<pb::VariableValue>
     }
 }
 
-/// Thread 0 ended: so does the WfRun, with the same status (03/E-221).
+/// Place of deadlines that belong to the whole run.
+const OF_NO_NODE: (i32, i32) = (-1, -1);
+
+/// Thread 0 ended: so does the WfRun, with the same status (03/E-221). Its retention begins (03/E-940).
 pub fn end_run(run: &mut Run, status: pb::LhStatus, context: &mut Context<'_>) {
     debug_assert!(is_terminal(status), "a run ends in a terminal status");
     run.wf_run.set_status(status);
     run.wf_run.end_time = Some(timestamp(context.now_ms));
+    if let Some(WfGcPolicy::SecondsAfterWfTermination(seconds)) =
+        run.spec.wf_spec.retention_policy.as_ref().and_then(|policy| policy.wf_gc_policy)
+    {
+        let due_ms = context.now_ms.saturating_add(seconds.saturating_mul(1000));
+        super::deadline::add(run, OF_NO_NODE, due_ms, Kind::Retention(Retention {}));
+    }
 }
 
 /// A thread that ended waits for nothing any more; only its tasks are seen through to their end (03/E-604).

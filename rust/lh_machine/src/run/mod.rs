@@ -94,6 +94,16 @@ impl Run {
         self.wf_run.thread_runs.get_mut(index)
     }
 
+    /// Every ThreadRun that the run ever had and that is not queued, in no particular order.
+    pub fn every_thread(&self) -> impl Iterator<Item = &pb::ThreadRun> {
+        self.wf_run.thread_runs.iter()
+    }
+
+    /// True once a deletion has begun that takes several commands (03/E-943).
+    pub fn is_being_deleted(&self) -> bool {
+        self.deadlines.iter().any(|deadline| matches!(deadline.kind, Some(internal::deadline::Kind::Delete(_))))
+    }
+
     /// Where the ThreadRun of this number stands.
     pub fn place_of(&self, number: i32) -> Option<(i32, i32)> {
         self.thread(number).map(|thread| (number, thread.current_node_position))

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::State;
 use crate::{
-    index, key, pb,
+    index, internal, key, pb,
     run::{
         Run, is_terminal,
         record::{self, CLOSED_NODES_KEPT},
@@ -61,7 +61,7 @@ impl State {
         for run_key in std::mem::take(&mut self.residence.dirty) {
             let Some(run) = self.residence.runs.get_mut(&run_key) else { continue };
             let before = run.stored.bytes;
-            encode_run(run, &mut writes);
+            encode_run(run, &mut writes, &mut self.residence.leaving);
             run.stored.dirty = false;
             run.stored.flush = number;
             self.residence.bytes = self.residence.bytes.saturating_sub(before) + run.stored.bytes;
@@ -82,14 +82,16 @@ impl State {
         self.flush.done = self.flush.taken;
         let finished = std::mem::take(&mut self.flush.finished);
         self.drop_finished(finished);
+        self.forget_written();
     }
 }
 
 type Writes = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
+type Leaving = BTreeMap<Vec<u8>, internal::NodeRecord>;
 
 /// Adds the run's record, its changed index entries, and records of nodes that no longer fit into it.
-fn encode_run(run: &mut Run, writes: &mut Writes) {
-    spill(run, writes);
+fn encode_run(run: &mut Run, writes: &mut Writes, leaving: &mut Leaving) {
+    spill(run, writes, leaving);
     let entries = index::of_run(run);
     for stale in &run.stored.index {
         if !entries.contains_key(stale) {
@@ -112,7 +114,7 @@ fn encode_run(run: &mut Run, writes: &mut Writes) {
 
 /// Moves closed NodeRuns to records of their own once the run keeps too many (decision 003). The node a thread stands
 /// on stays.
-fn spill(run: &mut Run, writes: &mut Writes) {
+fn spill(run: &mut Run, writes: &mut Writes, leaving: &mut Leaving) {
     if run.nodes.len() <= CLOSED_NODES_KEPT {
         return;
     }
@@ -133,7 +135,8 @@ fn spill(run: &mut Run, writes: &mut Writes) {
             writes.insert(key, Some(value));
         }
         let key = key::node(&run.tenant, &id, place.0, place.1);
-        writes.insert(key, Some(record::with_format(&record)));
+        writes.insert(key.clone(), Some(record::with_format(&record)));
+        leaving.insert(key, record);
     }
 }
 

@@ -3,7 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Corrupt, State};
-use crate::run::{Run, record};
+use crate::{
+    internal, key,
+    run::{Run, record},
+};
 
 /// Runs in memory and what is known about those that do not exist.
 #[derive(Debug, Default)]
@@ -11,6 +14,13 @@ pub(super) struct Residence {
     pub(super) runs: BTreeMap<Vec<u8>, Box<Run>>,
     pub(super) dirty: BTreeSet<Vec<u8>>,
     absent: BTreeSet<Vec<u8>>,
+    /// Deleted runs, each with the number of the flush set that will tell the store.
+    gone: BTreeMap<Vec<u8>, u64>,
+    /// Records of single NodeRuns that a deletion has to see; `None` = the store has none.
+    spilled: BTreeMap<Vec<u8>, Option<internal::NodeRecord>>,
+    /// Records of NodeRuns that left their run with a flush set which the store may not have yet: a command that was
+    /// found ready before can still see them.
+    pub(super) leaving: BTreeMap<Vec<u8>, internal::NodeRecord>,
     pins: BTreeMap<Vec<u8>, usize>,
     clock: u64,
     pub(super) bytes: usize,
@@ -22,7 +32,12 @@ impl State {
     /// # Errors
     /// [`Corrupt`] if the record cannot be read or names a definition that this shard does not have.
     pub fn insert(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<(), Corrupt> {
-        if self.residence.runs.contains_key(key) {
+        if self.residence.runs.contains_key(key) || self.residence.gone.contains_key(key) {
+            return Ok(());
+        }
+        if key::is_node(key) {
+            let record = value.map(record::decode_node).transpose()?;
+            self.residence.spilled.insert(key.to_vec(), record);
             return Ok(());
         }
         let Some(value) = value else {
@@ -56,12 +71,45 @@ impl State {
         if *pins == 0 {
             self.residence.pins.remove(key);
             self.residence.absent.remove(key);
+            self.residence.spilled.remove(key);
         }
     }
 
     /// True if a command on this run can be applied: it is in memory, or known not to exist.
     pub fn knows_run(&self, key: &[u8]) -> bool {
-        self.residence.runs.contains_key(key) || self.residence.absent.contains(key)
+        let residence = &self.residence;
+        residence.runs.contains_key(key) || residence.absent.contains(key) || residence.gone.contains_key(key)
+    }
+
+    /// True if this record needs not be fetched: [`State::knows_run`], or that of a NodeRun which was fetched.
+    pub fn knows(&self, key: &[u8]) -> bool {
+        let residence = &self.residence;
+        self.knows_run(key) || residence.spilled.contains_key(key) || residence.leaving.contains_key(key)
+    }
+
+    /// True if the run was deleted, which the store may not know yet.
+    pub(crate) fn is_gone(&self, key: &[u8]) -> bool {
+        self.residence.gone.contains_key(key)
+    }
+
+    /// The fetched record of a NodeRun, once.
+    pub(crate) fn take_spilled(&mut self, key: &[u8]) -> Option<internal::NodeRecord> {
+        let leaving = self.residence.leaving.remove(key);
+        let fetched = self.residence.spilled.remove(key).flatten();
+        leaving.or(fetched)
+    }
+
+    /// Remembers that a run, taken out before, does not exist any more.
+    pub(crate) fn bury(&mut self, key: &[u8]) {
+        self.residence.dirty.remove(key);
+        self.residence.gone.insert(key.to_vec(), self.flush.taken + 1);
+    }
+
+    /// Forgets NodeRuns and deletions that the store has now. Deletions one set late: a record read before may still be on its way here.
+    pub(super) fn forget_written(&mut self) {
+        let done = self.flush.done;
+        self.residence.leaving.clear();
+        self.residence.gone.retain(|_, flush| *flush >= done);
     }
 
     /// True if the run is in memory.
@@ -91,6 +139,7 @@ impl State {
         }
         self.residence.bytes += run.stored.bytes;
         self.residence.absent.remove(&run.key);
+        self.residence.gone.remove(&run.key);
         self.residence.runs.insert(run.key.clone(), run);
     }
 

@@ -7,7 +7,7 @@
 //! `set=VAR:VALUE` on any node puts an ASSIGN on its outgoing edge, `add=VAR:VALUE` an ADD, `on=FAILURE>THREAD` a failure
 //! handler on the node, where FAILURE is a name, `error`, `exception` or `any`. Values are `int:5`, `str:x`,
 //! `bool:true`, `double:1.5`, `json:{...}`, `null`, `$variable`, `@node` (output of a node).
-//! Further ThreadSpecs follow, each as ` | NAME [VAR:TYPE]... : NODE -> ...`.
+//! `~retention=SECONDS` among the variables is the retention of the WfSpec. Further ThreadSpecs follow, each as ` | NAME [VAR:TYPE]... : NODE -> ...`.
 
 use std::collections::BTreeMap;
 
@@ -85,6 +85,12 @@ pub fn task_def(words: &[&str]) -> pb::TaskDef {
 pub fn wf_spec(name: &str, head: &str, body: &str) -> pb::WfSpec {
     let mut parts = body.split(" | ");
     let entrypoint = thread_spec(head, parts.next().unwrap());
+    let seconds = head.split_whitespace().find_map(|word| word.strip_prefix("~retention="));
+    let retention_policy = seconds.map(|seconds| pb::WorkflowRetentionPolicy {
+        wf_gc_policy: Some(pb::workflow_retention_policy::WfGcPolicy::SecondsAfterWfTermination(
+            seconds.parse().unwrap(),
+        )),
+    });
     let mut thread_specs = BTreeMap::from([("entrypoint".to_owned(), entrypoint)]);
     for part in parts {
         let (head, body) = part.split_once(" : ").unwrap();
@@ -94,6 +100,7 @@ pub fn wf_spec(name: &str, head: &str, body: &str) -> pb::WfSpec {
     pb::WfSpec {
         id: Some(pb::WfSpecId { name: name.to_owned(), major_version: 0, revision: 0 }),
         thread_specs,
+        retention_policy,
         entrypoint_thread_name: "entrypoint".to_owned(),
         ..Default::default()
     }
@@ -101,7 +108,7 @@ pub fn wf_spec(name: &str, head: &str, body: &str) -> pb::WfSpec {
 
 fn thread_spec(head: &str, body: &str) -> pb::ThreadSpec {
     let mut thread = pb::ThreadSpec::default();
-    for word in head.split_whitespace() {
+    for word in head.split_whitespace().filter(|word| !word.starts_with('~')) {
         let searchable = word.starts_with('?');
         let (definition, required) = variable_def(word.trim_start_matches('?'));
         thread.variable_defs.push(pb::ThreadVarDef {

@@ -50,18 +50,18 @@ fn wf_run_line(wf_run: &pb::WfRun) -> String {
 /// Names and kinds of what a flush writes; values are shown by `show`. Spilled nodes are counted.
 pub fn writes(writes: &[(Vec<u8>, Option<Vec<u8>>)]) -> String {
     let mut text = String::new();
-    let mut spilled = 0;
+    let mut spilled = BTreeMap::new();
     for (key, value) in writes {
         let action = if value.is_some() { "put" } else { "delete" };
         let shown = readable(key);
         if shown.ends_with("node") {
-            spilled += 1;
+            *spilled.entry(action).or_insert(0) += 1;
         } else {
             text.push_str(&format!("{action} {shown}\n"));
         }
     }
-    if spilled > 0 {
-        text.push_str(&format!("put {spilled} spilled nodes\n"));
+    for (action, count) in spilled.iter().rev() {
+        text.push_str(&format!("{action} {count} spilled nodes\n"));
     }
     text
 }

@@ -2,7 +2,8 @@
 //!
 //! Commands: `task_def ...`, `spec ...`, `delete_spec NAME`, `delete_task_def NAME`, `at MS COMMAND` with COMMAND one of
 //! `run_wf ID SPEC [VAR=VALUE]...`, `claim DEF POLL`, `unclaim ID NODE ATTEMPT`,
-//! `report ID NODE ATTEMPT success [VALUE] | failed [TEXT] | exception NAME | status NUMBER`, `timer ID DUE`;
+//! `report ID NODE ATTEMPT success [VALUE] | failed [TEXT] | exception NAME | status NUMBER`, `timer ID DUE`,
+//! `stop ID THREAD`, `resume ID THREAD`, `rescue ID THREAD [skip]`, `delete ID`;
 //! `flush` (shows what the store gets), `restart` (a new machine on the same store), `show ID` (the run in full).
 
 use std::collections::BTreeMap;
@@ -91,6 +92,20 @@ impl World {
                 wf_run_id: Some(wf_run_id(words[1])),
                 due_ms: words[2].parse().unwrap(),
             }),
+            "stop" => Kind::StopWfRun(pb::StopWfRunRequest {
+                wf_run_id: Some(wf_run_id(words[1])),
+                thread_run_number: words[2].parse().unwrap(),
+            }),
+            "resume" => Kind::ResumeWfRun(pb::ResumeWfRunRequest {
+                wf_run_id: Some(wf_run_id(words[1])),
+                thread_run_number: words[2].parse().unwrap(),
+            }),
+            "rescue" => Kind::RescueThreadRun(pb::RescueThreadRunRequest {
+                wf_run_id: Some(wf_run_id(words[1])),
+                thread_run_number: words[2].parse().unwrap(),
+                skip_current_node: words.get(3) == Some(&"skip"),
+            }),
+            "delete" => Kind::DeleteWfRun(pb::DeleteWfRunRequest { id: Some(wf_run_id(words[1])) }),
             other => panic!("unknown command {other}"),
         };
         let effects = self.apply(now_ms, kind);
@@ -99,9 +114,15 @@ impl World {
 
     fn apply(&mut self, now_ms: i64, kind: Kind) -> Effects {
         let command = Command { tenant: TENANT.to_owned(), kind: Some(kind) };
-        for key in needs(&self.state, &command, 0) {
-            let value = self.store.get(&key).cloned();
-            self.state.insert(&key, value.as_deref()).unwrap();
+        loop {
+            let missing = needs(&self.state, &command, 0);
+            if missing.is_empty() {
+                break;
+            }
+            for key in missing {
+                let value = self.store.get(&key).cloned();
+                self.state.insert(&key, value.as_deref()).unwrap();
+            }
         }
         apply(&mut self.state, &Stamp { now_ms, seed: 7 }, &command)
     }

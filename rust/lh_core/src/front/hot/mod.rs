@@ -1,6 +1,7 @@
 //! RPCs that are answered in Rust, one file each: bytes in, a command or a read for a shard, bytes out.
 
 pub mod count_task_run;
+pub mod delete_wf_run;
 pub mod get_node_run;
 pub mod get_server_version;
 pub mod get_task_run;
@@ -13,7 +14,10 @@ pub mod list_variables;
 pub mod poll_task;
 pub mod register_task_worker;
 pub mod report_task;
+pub mod rescue_thread_run;
+pub mod resume_wf_run;
 pub mod run_wf;
+pub mod stop_wf_run;
 pub mod whoami;
 
 use bytes::Bytes;
@@ -39,6 +43,10 @@ pub async fn answer(front: &Front, rpc: HotRpc, caller: &Caller, request: Bytes)
         HotRpc::RegisterTaskWorker => register_task_worker::answer(front, caller, request).await,
         HotRpc::ReportTask => report_task::answer(front, caller, request).await,
         HotRpc::RunWf => run_wf::answer(front, caller, request).await,
+        HotRpc::StopWfRun => stop_wf_run::answer(front, caller, request).await,
+        HotRpc::ResumeWfRun => resume_wf_run::answer(front, caller, request).await,
+        HotRpc::RescueThreadRun => rescue_thread_run::answer(front, caller, request).await,
+        HotRpc::DeleteWfRun => delete_wf_run::answer(front, caller, request).await,
         HotRpc::Whoami => whoami::answer(front),
     }
 }

@@ -1,0 +1,104 @@
+//! DeleteWfRun: a run with all its records and index entries goes, in parts if it is large (03/E-941..944).
+
+use crate::{
+    Effects, Stamp, State, index,
+    internal::{Deadline, deadline::Kind},
+    key,
+    pb::{self, LhStatus},
+    run::{Run, deadline, is_terminal},
+};
+
+/// Most NodeRuns that one command deletes; the wake-up for the rest is due at once.
+pub const DELETES_MAX: usize = 1000;
+
+/// The place before all places.
+pub const FIRST: (i32, i32) = (0, 0);
+
+/// Deletes the run, whatever its status; one that does not exist is fine (03/E-941).
+pub fn apply(state: &mut State, stamp: &Stamp, tenant: &str, request: &pb::DeleteWfRunRequest, effects: &mut Effects) {
+    let Some(run) = request.id.as_ref().and_then(|id| state.take_run(&key::run(tenant, id))) else { return };
+    delete(state, stamp, run, FIRST, effects);
+}
+
+/// From which place on the run is to be deleted because the wake-up of `due_ms` came: its time is over, or its
+/// deletion has begun.
+pub fn due(run: &Run, due_ms: i64) -> Option<(i32, i32)> {
+    if run.armed_ms != due_ms {
+        return None;
+    }
+    let due = run.deadlines.iter().filter(|deadline| deadline.due_ms <= due_ms);
+    due.filter_map(|deadline| match deadline.kind {
+        Some(Kind::Retention(_)) if run.is_terminal() => Some(FIRST),
+        Some(Kind::Delete(_)) => Some((deadline.thread_run_number, deadline.position)),
+        _ => None,
+    })
+    .max()
+}
+
+/// Keys of the records of NodeRuns that the next deletion must see, because they are not in the run's own record.
+pub fn spilled(run: &Run, from: (i32, i32)) -> Vec<Vec<u8>> {
+    let id = run.id();
+    let kept = |place: &(i32, i32)| run.nodes.contains_key(place);
+    places(run, from).filter(|place| !kept(place)).map(|at| key::node(&run.tenant, &id, at.0, at.1)).collect()
+}
+
+/// The places that one command deletes. Which of them have records of their own differs between replicas, so it does not
+/// count.
+fn places(run: &Run, from: (i32, i32)) -> impl Iterator<Item = (i32, i32)> + use<> {
+    let mut threads: Vec<(i32, i32)> =
+        run.every_thread().map(|thread| (thread.number, thread.current_node_position)).collect();
+    threads.sort_unstable();
+    let rest = threads.into_iter().filter(move |(number, _)| *number >= from.0);
+    rest.flat_map(move |(number, last)| {
+        let first = if number == from.0 { from.1 } else { 0 };
+        (first..=last).map(move |position| (number, position))
+    })
+    .take(DELETES_MAX)
+}
+
+/// Deletes what is left of the run from a place on, or as much of it as one command may.
+pub(super) fn delete(state: &mut State, stamp: &Stamp, mut run: Box<Run>, from: (i32, i32), effects: &mut Effects) {
+    let id = run.id();
+    let doomed: Vec<(i32, i32)> = places(&run, from).collect();
+    for place in &doomed {
+        if run.nodes.remove(place).is_some() {
+            // Its index entries are among those of the run.
+            continue;
+        }
+        let key = key::node(&run.tenant, &id, place.0, place.1);
+        let Some(record) = state.take_spilled(&key) else { continue };
+        for (entry, _) in index::of_node(&run, &record) {
+            state.writes.insert(entry, None);
+        }
+        state.writes.insert(key, None);
+    }
+    if let Some(last) = doomed.last().filter(|_| doomed.len() == DELETES_MAX) {
+        let next = (last.0, last.1 + 1);
+        go_on_later(&mut run, next, stamp.now_ms);
+        let mut context = state.context(stamp, effects);
+        deadline::rearm(&mut run, &mut context);
+        state.put_run(run);
+        return;
+    }
+    let mut context = state.context(stamp, effects);
+    deadline::disarm(&mut run, &mut context);
+    for entry in &run.stored.index {
+        context.writes.insert(entry.clone(), None);
+    }
+    context.writes.insert(run.key.clone(), None);
+    state.bury(&run.key);
+}
+
+/// Nothing of the run moves any more, so that no new NodeRuns appear behind the deletion.
+fn go_on_later(run: &mut Run, next: (i32, i32), now_ms: i64) {
+    for thread in &mut run.wf_run.thread_runs {
+        if !is_terminal(thread.status()) {
+            thread.set_status(LhStatus::Halted);
+            let reason = pb::thread_halt_reason::Reason::ManualHalt(pb::ManualHalt { meaning_of_life: true });
+            thread.halt_reasons = vec![pb::ThreadHaltReason { reason: Some(reason) }];
+        }
+    }
+    run.deadlines.clear();
+    let kind = Some(Kind::Delete(crate::internal::deadline::Delete {}));
+    run.deadlines.push(Deadline { due_ms: now_ms, thread_run_number: next.0, position: next.1, kind });
+}
