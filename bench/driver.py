@@ -15,10 +15,10 @@ NOT_SOUND = 1
 Drive: TypeAlias = dict[str, Any]
 
 
-def driver_path() -> Path:
-    """Where `cargo build --release -p lh_load` leaves the driver."""
+def driver_path(profile: str = "release") -> Path:
+    """Where cargo leaves the driver of this profile: `release` or `debug`."""
     target = Path(os.environ.get("CARGO_TARGET_DIR", "target"))
-    return ROOT / target / "release" / "lh_load"
+    return ROOT / target / profile / "lh_load"
 
 
 def drive(subcommand: str, options: dict[str, object], driver: Path | None = None) -> Drive:

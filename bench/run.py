@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.cases import NO_ENGINE, Summary, ratio, single_server, summarize
-from bench.driver import ROOT, Drive, drive
+from bench.driver import ROOT, Drive, drive, driver_path
 from bench.process import wait_until_idle
 from bench.server import BenchError, Server, running_server
 from bench.table import render
@@ -64,6 +64,7 @@ def _arguments(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--shards", type=int, default=default_shards(), help="shards of the server (%(default)s)")
     parser.add_argument("--out", type=Path, default=OUT / "latest.json", help="result file (%(default)s)")
     parser.add_argument("--lh", type=Path, help="`lh` of another build (the one beside this Python)")
+    parser.add_argument("--driver", type=Path, default=driver_path(), help="lh_load (%(default)s)")
     return parser.parse_args(words)
 
 
@@ -78,11 +79,11 @@ def _measure(effort: Effort, arguments: argparse.Namespace) -> dict[str, Summary
     with running_server(out / "data", arguments.shards, out / "server.log", arguments.lh) as server:
         for number in range(1, effort.rounds + 1):
             for name in rounds:
-                rounds[name].append(_throughput(name, effort, server))
+                rounds[name].append(_throughput(name, effort, server, arguments.driver))
                 speed = rounds[name][-1]["tasks_per_s"]
                 _progress(f"round {number}/{effort.rounds}  {name:<12} {speed:>10,.0f} tasks/s")
         _progress(f"schedule_latency: {effort.latency_window_s:.0f} s at {LATENCY_RATE_PER_S}/s")
-        latency = _latency(effort, server)
+        latency = _latency(effort, server, arguments.driver)
     durability = single_server(arguments.shards)
     cases = {"transport": summarize(rounds["transport"], NO_ENGINE)}
     cases["chain10"] = summarize(rounds["chain10"], durability)
@@ -92,7 +93,7 @@ def _measure(effort: Effort, arguments: argparse.Namespace) -> dict[str, Summary
     return cases
 
 
-def _throughput(name: str, effort: Effort, server: Server) -> Drive:
+def _throughput(name: str, effort: Effort, server: Server, driver: Path) -> Drive:
     """One round of a throughput case, begun when the server has nothing left to do for the case before."""
     wait_until_idle(server.process_id)
     options: dict[str, object] = {
@@ -102,11 +103,11 @@ def _throughput(name: str, effort: Effort, server: Server) -> Drive:
         "warmup": effort.warmup_s,
     }
     if name == "transport":
-        return drive("transport", options)
-    return drive("chain", options | {"server": server.address, "server-pid": server.process_id})
+        return drive("transport", options, driver)
+    return drive("chain", options | {"server": server.address, "server-pid": server.process_id}, driver)
 
 
-def _latency(effort: Effort, server: Server) -> Drive:
+def _latency(effort: Effort, server: Server, driver: Path) -> Drive:
     wait_until_idle(server.process_id)
     options: dict[str, object] = {
         "server": server.address,
@@ -115,7 +116,7 @@ def _latency(effort: Effort, server: Server) -> Drive:
         "seconds": effort.latency_window_s,
         "warmup": effort.warmup_s,
     }
-    return drive("latency", options)
+    return drive("latency", options, driver)
 
 
 def _about(effort: Effort, quick: bool, load_before: tuple[float, float, float]) -> dict[str, object]:

@@ -22,7 +22,8 @@ def test_the_whole_bench_and_that_it_finds_out_a_server_without_an_engine(
     pretender.write_text(script, encoding="utf-8")
     pretender.chmod(0o755)
     out = tmp_path / "out" / "latest.json"
-    assert main(["--quick", "--lh", str(pretender), "--out", str(out), "--shards", "2"]) == 1
+    words = ["--quick", "--lh", str(pretender), "--driver", str(driver), "--out", str(out), "--shards", "2"]
+    assert main(words) == 1
 
     result = json.loads(out.read_text(encoding="utf-8"))
     assert result.keys() == {"about", *CASES}
@@ -38,3 +39,14 @@ def test_the_whole_bench_and_that_it_finds_out_a_server_without_an_engine(
     printed = capsys.readouterr()
     assert all(name in printed.out for name in CASES)
     assert "chain10: not as they should be when read back" in printed.err
+
+
+def test_the_whole_bench_against_the_real_server(driver: Path, tmp_path: Path) -> None:
+    """Nothing is lost, delivered twice or left unfinished, and runs that are read back are COMPLETED."""
+    out = tmp_path / "latest.json"
+    assert main(["--quick", "--driver", str(driver), "--out", str(out)]) == 0
+    result = json.loads(out.read_text(encoding="utf-8"))
+    for name in CASES:
+        assert result[name]["problems"] == []
+        assert result[name]["errors"] == 0
+    assert not (tmp_path / "data").exists(), "the data directory is removed"
