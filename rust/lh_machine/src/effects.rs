@@ -8,7 +8,7 @@ use crate::{Rejected, internal, pb};
 /// after the commit.
 #[derive(Debug, Default)]
 pub struct Effects {
-    /// 1. Wake-ups to arm. One that comes too early or twice is harmless: the machine looks at its own deadlines.
+    /// 1. Wake-ups to arm or to forget, in this order. One that comes too early or twice is harmless: the machine looks at its own deadlines.
     pub timers: Vec<Arm>,
     /// 2. Claimed tasks, to be written to the streams of their polls.
     pub tasks: Vec<Dispatch>,
@@ -29,6 +29,9 @@ pub struct Arm {
     pub tenant: String,
     /// The run to wake.
     pub wf_run_id: pb::WfRunId,
+    /// False: this wake-up, armed before, is not needed any more and should be forgotten. Firing it would be harmless, but
+    /// every run that finishes would be fetched once more when its last timeout would have come.
+    pub is_wanted: bool,
 }
 
 /// A task for a poll.

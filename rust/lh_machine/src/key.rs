@@ -216,10 +216,16 @@ pub fn wf_run_id<'a>(ids: impl IntoIterator<Item = &'a str>) -> Option<pb::WfRun
     result
 }
 
+/// Reads the due time of a [`wake`] key, in ms since the epoch.
+pub fn wake_due_ms(key: &[u8]) -> Option<i64> {
+    let due = key.strip_prefix(&[TABLE_WAKE])?.get(..8)?;
+    i64::try_from(u64::from_be_bytes(due.try_into().ok()?)).ok()
+}
+
 /// Reads a [`wake`] key: due time, tenant, run.
 pub fn parse_wake(key: &[u8]) -> Option<(i64, String, pb::WfRunId)> {
+    let due = wake_due_ms(key)?;
     let rest = key.strip_prefix(&[TABLE_WAKE])?;
-    let due = u64::from_be_bytes(rest.get(..8)?.try_into().ok()?);
     let (tenant, mut rest) = take_text(&rest[8..])?;
     let mut ids = Vec::new();
     while !rest.is_empty() {
@@ -227,7 +233,7 @@ pub fn parse_wake(key: &[u8]) -> Option<(i64, String, pb::WfRunId)> {
         ids.push(id);
         rest = more;
     }
-    Some((i64::try_from(due).ok()?, tenant, wf_run_id(ids.iter().map(String::as_str))?))
+    Some((due, tenant, wf_run_id(ids.iter().map(String::as_str))?))
 }
 
 /// Reads a [`queue`] key: tenant, TaskDef, sequence.

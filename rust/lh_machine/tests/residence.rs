@@ -178,6 +178,7 @@ impl Outside {
         for dispatch in &effects.tasks {
             self.claimed.push((dispatch.task.task_run_id.clone().unwrap(), dispatch.task.attempt_number));
         }
+        // Those that are not wanted fire too: it must be harmless.
         self.timers.extend(effects.timers.iter().map(|arm| (arm.due_ms, arm.wf_run_id.clone())));
     }
 }

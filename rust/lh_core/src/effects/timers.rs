@@ -1,8 +1,7 @@
-//! Wake-ups: one heap for all shards of a server. A run is woken when the clock says so, never earlier (03, 04 section 7).
+//! Wake-ups: one queue for all shards of a server. A run is woken when the clock says so, never earlier (03, 04 section 7).
 
 use std::{
-    cmp::{Ordering, Reverse},
-    collections::BinaryHeap,
+    collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
@@ -10,6 +9,7 @@ use std::{
 use lh_machine::{
     Arm, Command,
     internal::{TimerDue, command},
+    key,
 };
 use tokio::{
     sync::{Notify, oneshot},
@@ -35,72 +35,52 @@ const RETRY_MS: i64 = 500;
 pub struct Timers {
     clock: Arc<dyn Clock>,
     shards: Arc<Shards>,
-    heap: Mutex<Heap>,
+    queue: Mutex<Queue>,
     /// An earlier deadline than all others was armed.
     earlier: Notify,
 }
 
+/// Armed wake-ups and the shards that armed them, by the key that the store has for them: it begins with the deadline, is
+/// compact (there may be millions), and says exactly which wake-up is to be forgotten.
 #[derive(Default)]
-struct Heap {
-    entries: BinaryHeap<Reverse<Entry>>,
-    /// Counts arms, so that equal deadlines keep their order.
-    armed: u64,
+struct Queue {
+    entries: BTreeMap<Vec<u8>, u32>,
 }
 
-struct Entry {
+/// A wake-up that was taken out of the queue.
+struct Due {
     shard: u32,
-    order: u64,
     arm: Arm,
-}
-
-impl Entry {
-    fn key(&self) -> (i64, u64) {
-        (self.arm.due_ms, self.order)
-    }
-}
-
-impl PartialEq for Entry {
-    fn eq(&self, other: &Self) -> bool {
-        self.key() == other.key()
-    }
-}
-impl Eq for Entry {}
-impl PartialOrd for Entry {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-impl Ord for Entry {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.key().cmp(&other.key())
-    }
 }
 
 impl Timers {
     /// No wake-ups yet.
     pub fn new(clock: Arc<dyn Clock>, shards: Arc<Shards>) -> Self {
-        Self { clock, shards, heap: Mutex::default(), earlier: Notify::new() }
+        Self { clock, shards, queue: Mutex::default(), earlier: Notify::new() }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Heap> {
-        self.heap.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
-    /// Arms wake-ups of a shard. One that comes twice or that nobody waits for any more is harmless.
+    /// Arms or forgets wake-ups of a shard, in this order. One that comes although nobody waits for it is harmless.
     pub fn arm(&self, shard: u32, arms: Vec<Arm>) {
-        let mut heap = self.lock();
-        let first_before = heap.next_due();
+        let mut queue = self.lock();
+        let first_before = queue.next_due();
         for arm in arms {
-            heap.armed += 1;
-            let order = heap.armed;
-            heap.entries.push(Reverse(Entry { shard, order, arm }));
+            let key = key::wake(arm.due_ms, &arm.tenant, &arm.wf_run_id);
+            if arm.is_wanted {
+                queue.entries.insert(key, shard);
+            } else {
+                queue.entries.remove(&key);
+            }
         }
-        let is_earlier = match (heap.next_due(), first_before) {
+        let is_earlier = match (queue.next_due(), first_before) {
             (Some(now), Some(before)) => now < before,
             (now, None) => now.is_some(),
             (None, Some(_)) => false,
         };
-        drop(heap);
+        drop(queue);
         if is_earlier {
             self.earlier.notify_one();
         }
@@ -127,12 +107,12 @@ impl Timers {
             Some(due_ms) => Duration::from_millis(due_ms.saturating_sub(self.clock.wall_ms()).max(1) as u64),
             None => LONGEST_SLEEP,
         };
-        // Either outcome leads to another look at the heap.
+        // Either outcome leads to another look at the queue.
         let _ = timeout(wait.min(LONGEST_SLEEP), self.earlier.notified()).await;
     }
 
     /// Proposes `TimerDue` for each; what a shard cannot take now comes again later.
-    fn wake(self: Arc<Self>, due: Vec<Entry>) {
+    fn wake(self: Arc<Self>, due: Vec<Due>) {
         let mut proposed = Vec::with_capacity(due.len());
         for entry in due {
             let timer_due = TimerDue { wf_run_id: Some(entry.arm.wf_run_id.clone()), due_ms: entry.arm.due_ms };
@@ -149,7 +129,7 @@ impl Timers {
     }
 
     /// The wake-up keeps its deadline; only our next attempt is later.
-    fn arm_later(self: Arc<Self>, entry: Entry) {
+    fn arm_later(self: Arc<Self>, entry: Due) {
         tokio::spawn(async move {
             sleep(Duration::from_millis(RETRY_MS as u64)).await;
             self.arm(entry.shard, vec![entry.arm]);
@@ -163,16 +143,21 @@ async fn must_repeat(answered: oneshot::Receiver<Result<lh_machine::Reply, Failu
     matches!(answered.await, Ok(Err(Failure::Unavailable(_) | Failure::Exhausted(_))))
 }
 
-impl Heap {
+impl Queue {
     fn next_due(&self) -> Option<i64> {
-        self.entries.peek().map(|Reverse(entry)| entry.arm.due_ms)
+        self.entries.first_key_value().and_then(|(key, _)| key::wake_due_ms(key))
     }
 
     /// Takes at most `limit` wake-ups with `due <= now`, earliest first.
-    fn take_due(&mut self, now_ms: i64, limit: usize) -> Vec<Entry> {
+    fn take_due(&mut self, now_ms: i64, limit: usize) -> Vec<Due> {
         let mut due = Vec::new();
         while due.len() < limit && self.next_due().is_some_and(|due_ms| due_ms <= now_ms) {
-            due.extend(self.entries.pop().map(|Reverse(entry)| entry));
+            let Some((key, shard)) = self.entries.pop_first() else { break };
+            let Some((due_ms, tenant, wf_run_id)) = key::parse_wake(&key) else {
+                debug_assert!(false, "a wake-up key that cannot be read");
+                continue;
+            };
+            due.push(Due { shard, arm: Arm { due_ms, tenant, wf_run_id, is_wanted: true } });
         }
         due
     }

@@ -31,7 +31,8 @@ pub fn rearm(run: &mut Run, context: &mut Context<'_>) {
             run.armed_ms = due_ms;
             let id = run.id();
             context.writes.insert(key::wake(due_ms, &run.tenant, &id), Some(Vec::new()));
-            context.effects.timers.push(Arm { due_ms, tenant: run.tenant.to_string(), wf_run_id: id });
+            let tenant = run.tenant.to_string();
+            context.effects.timers.push(Arm { due_ms, tenant, wf_run_id: id, is_wanted: true });
         }
         None if run.is_terminal() => disarm(run, context),
         _ => {}
@@ -43,7 +44,9 @@ pub fn disarm(run: &mut Run, context: &mut Context<'_>) {
     if run.armed_ms == 0 {
         return;
     }
-    let wake = key::wake(run.armed_ms, &run.tenant, &run.id());
+    let (due_ms, tenant, wf_run_id) = (run.armed_ms, run.tenant.to_string(), run.id());
+    let wake = key::wake(due_ms, &tenant, &wf_run_id);
+    context.effects.timers.push(Arm { due_ms, tenant, wf_run_id, is_wanted: false });
     if run.stored.armed {
         context.writes.insert(wake, None);
     } else {

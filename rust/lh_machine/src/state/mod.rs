@@ -177,7 +177,7 @@ impl State {
         }
         keys.iter()
             .filter_map(|key| key::parse_wake(key))
-            .map(|(due_ms, tenant, wf_run_id)| Arm { due_ms, tenant, wf_run_id })
+            .map(|(due_ms, tenant, wf_run_id)| Arm { due_ms, tenant, wf_run_id, is_wanted: true })
             .collect()
     }
 

@@ -13,7 +13,8 @@ use super::world::{World, wf_run_id};
 
 pub fn effects(effects: &Effects) -> String {
     let mut text = String::new();
-    for arm in &effects.timers {
+    // Forgetting is an economy of the timer queue, not something that a script promises.
+    for arm in effects.timers.iter().filter(|arm| arm.is_wanted) {
         text.push_str(&format!("timer {} {}\n", arm.due_ms, key::path(&arm.wf_run_id).join("_")));
     }
     for dispatch in &effects.tasks {

@@ -46,9 +46,7 @@ impl Bench {
     }
 
     fn arm(&self, due_in_ms: i64, id: &str) {
-        let wf_run_id = pb::WfRunId { id: id.into(), parent_wf_run_id: None };
-        let due_ms = self.clock.wall_ms() + due_in_ms;
-        self.timers.arm(0, vec![Arm { due_ms, tenant: "default".into(), wf_run_id }]);
+        self.timers.arm(0, vec![arm(self.clock.wall_ms() + due_in_ms, id, true)]);
     }
 
     /// The next wake-up: run, how late it is in ms, and the way to answer it.
@@ -60,6 +58,11 @@ impl Bench {
         assert_eq!(command.tenant, "default");
         (due.wf_run_id.unwrap().id, self.clock.wall_ms() - due.due_ms, answer)
     }
+}
+
+fn arm(due_ms: i64, id: &str, is_wanted: bool) -> Arm {
+    let wf_run_id = pb::WfRunId { id: id.into(), parent_wf_run_id: None };
+    Arm { due_ms, tenant: "default".into(), wf_run_id, is_wanted }
 }
 
 /// 03, sleeps and 04, timeouts: never early, at most 20 ms late, earliest first, although armed in another order.
@@ -133,5 +136,20 @@ async fn many_at_once() {
         let (id, _, answer) = bench.woken().await;
         assert_eq!(id, format!("run-{number:05}"));
         answer.send(Ok(lh_machine::Reply::Empty)).unwrap();
+    }
+}
+
+/// A wake-up that is not needed any more does not come; the same one armed again does.
+#[tokio::test(start_paused = true)]
+async fn forgotten_wake_ups_do_not_come() {
+    let mut bench = Bench::new();
+    let due_ms = bench.clock.wall_ms() + 50;
+    bench
+        .timers
+        .arm(0, vec![arm(due_ms, "finished", true), arm(due_ms, "again", true), arm(due_ms + 9, "later", true)]);
+    bench.timers.arm(0, vec![arm(due_ms, "finished", false), arm(due_ms, "again", false), arm(due_ms, "again", true)]);
+    bench.timers.arm(0, vec![arm(due_ms, "never armed", false)]);
+    for expected in ["again", "later"] {
+        assert_eq!(bench.woken().await.0, expected);
     }
 }
