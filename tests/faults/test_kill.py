@@ -58,14 +58,18 @@ def deploy(address: str) -> LHConfig:
     return config
 
 
+def ready_to_die(swarm: Swarm, reports: int) -> bool:
+    """True once so many reports were answered, at a moment when all runs are in flight."""
+    return swarm.reports >= reports and swarm.in_flight >= RUNS_IN_FLIGHT
+
+
 async def kill_and_restart(server: ServerProcess, seeds: range) -> Swarm:
     """Kills the server once per seed, at a moment that the seed chooses, all runs in flight; returns what was seen."""
     swarm = Swarm(server.address, "count", "add-one", STEPS)
     await swarm.begin(RUNS_IN_FLIGHT, starters=24, pollers=96)
     for seed in seeds:
-        await swarm.until(lambda: swarm.in_flight >= RUNS_IN_FLIGHT, RECOVERY_SECONDS)
-        until_reports = swarm.reports + random.Random(seed).randint(1, 1500)
-        await swarm.until(lambda until_reports=until_reports: swarm.reports >= until_reports, RECOVERY_SECONDS)  # type: ignore[misc]
+        reports = swarm.reports + random.Random(seed).randint(1, 1500)
+        await swarm.until(lambda reports=reports: ready_to_die(swarm, reports), RECOVERY_SECONDS)  # type: ignore[misc]
         server.kill()
         await asyncio.to_thread(server.start)
     await swarm.stop_starting()
