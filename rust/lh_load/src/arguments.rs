@@ -8,7 +8,7 @@ use crate::{
 
 /// Shortest payload: it carries the run's sequence number as 16 hex digits.
 const SMALLEST_PAYLOAD_BYTES: usize = 16;
-const SHARED: [&str; 11] = [
+const SHARED: [&str; 12] = [
     "server",
     "server-pid",
     "length",
@@ -18,6 +18,7 @@ const SHARED: [&str; 11] = [
     "streams",
     "polls",
     "payload",
+    "task-timeout",
     "drain",
     "verify",
 ];
@@ -69,6 +70,7 @@ impl Options {
             server: self.get("server")?.unwrap_or_default(),
             server_process: self.get("server-pid")?,
             length: self.at_least("length", length, 1)?,
+            task_timeout_s: self.at_least("task-timeout", 60, 1)?,
             window: self.seconds("seconds", 10.0)?,
             warmup: self.seconds("warmup", 2.0)?,
             connections: self.at_least("connections", 3, 1)?,

@@ -38,6 +38,7 @@ options:
   --streams N         poll streams per connection       (2)
   --polls N           waiting polls over all streams    (as many as runs in flight; latency: 64)
   --payload BYTES     size of each task's input/output  (16, at least 16)
+  --task-timeout S    timeout of each task; drives longer than it also pay for deadlines of tasks done long ago (60)
   --drain S           patience for runs still in flight after the window (30)
   --verify N          finished runs to read back        (chain, latency: 200)
   --server-pid PID    process whose CPU time is measured over the window

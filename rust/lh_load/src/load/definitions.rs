@@ -32,10 +32,10 @@ pub fn task_def(name: &str) -> PutTaskDefRequest {
     }
 }
 
-/// ENTRYPOINT, `length` TASK nodes, EXIT; each task gets the run's variable.
-pub fn wf_spec(name: &str, task_def: &str, length: u32) -> PutWfSpecRequest {
+/// ENTRYPOINT, `length` TASK nodes, EXIT; each task gets the run's variable and may take `timeout_s` seconds.
+pub fn wf_spec(name: &str, task_def: &str, length: u32, timeout_s: i32) -> PutWfSpecRequest {
     let mut kinds = vec![("entrypoint-ENTRYPOINT".to_owned(), Kind::Entrypoint(EntrypointNode {}))];
-    kinds.extend((0..length).map(|_| (format!("{task_def}-TASK"), Kind::Task(task_node(task_def)))));
+    kinds.extend((0..length).map(|_| (format!("{task_def}-TASK"), Kind::Task(task_node(task_def, timeout_s)))));
     kinds.push(("exit-EXIT".to_owned(), Kind::Exit(ExitNode { result: None })));
     let names: Vec<String> = kinds.iter().enumerate().map(|(index, (label, _))| format!("{index}-{label}")).collect();
     let nodes: BTreeMap<String, Node> = kinds
@@ -69,11 +69,11 @@ pub fn text(value: String) -> VariableValue {
     VariableValue { value: Some(Value::Str(value)) }
 }
 
-fn task_node(task_def: &str) -> TaskNode {
+fn task_node(task_def: &str, timeout_s: i32) -> TaskNode {
     let input = VariableAssignment { source: Some(Source::VariableName(INPUT.to_owned())), ..Default::default() };
     TaskNode {
         task_to_execute: Some(TaskToExecute::TaskDefId(TaskDefId { name: task_def.to_owned() })),
-        timeout_seconds: 60,
+        timeout_seconds: timeout_s,
         variables: vec![input],
         ..TaskNode::default()
     }

@@ -29,7 +29,7 @@ pub async fn run(plan: Plan) -> Result<Outcome, String> {
         connections.push(Connection::open(&plan.server).await?);
     }
     let name = definitions::unique_name(plan.case);
-    register(&connections[0], &name, plan.length).await?;
+    register(&connections[0], &name, &plan).await?;
     let load = Arc::new(Load::new(plan, connections, name.clone()));
     let mut background = JoinSet::new();
     open_streams(&load, &name, &mut background);
@@ -46,10 +46,10 @@ pub async fn run(plan: Plan) -> Result<Outcome, String> {
     Ok(report::outcome(&load.plan, &load.ledger.entries(), &window, &verified))
 }
 
-async fn register(connection: &Connection, name: &str, length: u32) -> Result<(), String> {
+async fn register(connection: &Connection, name: &str, plan: &Plan) -> Result<(), String> {
     let task_def = definitions::task_def(name);
     let _: TaskDef = connection.ask("/littlehorse.LittleHorse/PutTaskDef", task_def).await?;
-    let wf_spec = definitions::wf_spec(name, name, length);
+    let wf_spec = definitions::wf_spec(name, name, plan.length, plan.task_timeout_s);
     let _: WfSpec = connection.ask("/littlehorse.LittleHorse/PutWfSpec", wf_spec).await?;
     Ok(())
 }

@@ -23,6 +23,9 @@ pub struct Plan {
     pub server_process: Option<u32>,
     /// TASK nodes per run.
     pub length: u32,
+    /// Seconds that an attempt of a task may take. Its deadline outlives the task: what a server does about deadlines
+    /// of tasks that are done shows only in drives longer than this.
+    pub task_timeout_s: i32,
     /// The measured window.
     pub window: Duration,
     /// Load before the window.

@@ -169,7 +169,7 @@ mod tests {
     fn a_chain_travels_through_polls_and_reports_and_gone_polls_are_skipped() {
         let mut exchange = Exchange::default();
         exchange.put_task_def(definitions::task_def("t"));
-        exchange.put_wf_spec(definitions::wf_spec("w", "t", 2));
+        exchange.put_wf_spec(definitions::wf_spec("w", "t", 2, 60));
         let (gone, _) = unbounded_channel();
         let (answer, mut tasks) = unbounded_channel();
         exchange.poll(gone);
