@@ -1,15 +1,16 @@
-//! The real world behind [`crate::ports`]: system clocks, the kernel's random numbers, a directory on a disk.
+//! The real world behind [`crate::ports`]: system clocks, the kernel's random numbers, a directory on a disk, threads.
 
 use std::{
     fs::{File, OpenOptions},
     io::{self, Write},
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError, mpsc},
+    thread::JoinHandle,
     time::{Instant, SystemTime, UNIX_EPOCH},
 };
 
-use crate::ports::{Clock, Disk, DiskFile, Entropy, Environment};
+use crate::ports::{Bell, Chore, Clock, Crew, Disk, DiskFile, Entropy, Environment, Next, Waits};
 
 /// Bytes written between two syncs while a file is filled with zeros: the log's own syncs wait for one such piece at most.
 const FILL_BYTES: usize = 1 << 20;
@@ -23,6 +24,8 @@ pub fn real(log_directory: &Path) -> io::Result<Environment> {
         clock: Arc::new(SystemClock::new()),
         entropy: Arc::new(SystemEntropy),
         log_disk: Arc::new(Directory::open(log_directory)?),
+        crew: Arc::new(Threads),
+        waits: Waits::Fine,
     })
 }
 
@@ -161,6 +164,46 @@ impl DiskFile for SystemFile {
 
     fn set_length(&mut self, length: u64) -> io::Result<()> {
         self.0.set_len(length)
+    }
+}
+
+/// A thread of the operating system for every chore.
+pub struct Threads;
+
+impl Crew for Threads {
+    fn start(&self, name: String, mut chore: Box<dyn Chore>) -> io::Result<Arc<dyn Bell>> {
+        // Room for one ring: the next turn takes everything that waits. A ring during a turn is not lost.
+        let (ring, rings) = mpsc::sync_channel(1);
+        let turns = move || {
+            loop {
+                // A bell that nobody has any more is seen by the chore as a closed queue.
+                match chore.turn() {
+                    Next::Ring => drop(rings.recv()),
+                    Next::RingOrAfter(time) => drop(rings.recv_timeout(time)),
+                    Next::End => return,
+                }
+            }
+        };
+        let running = std::thread::Builder::new().name(name).spawn(turns)?;
+        Ok(Arc::new(ThreadBell { ring, running: Mutex::new(Some(running)) }))
+    }
+}
+
+struct ThreadBell {
+    ring: mpsc::SyncSender<()>,
+    /// Until somebody has joined it.
+    running: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Bell for ThreadBell {
+    fn ring(&self) {
+        // A full bell rings already; a closed one has nobody who listens.
+        let _ = self.ring.try_send(());
+    }
+
+    fn join(&self) -> bool {
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner).take();
+        running.is_none_or(|running| running.join().is_ok())
     }
 }
 

@@ -7,7 +7,7 @@
 //!                             └──Store──► py (rocksdict)          Environment = clock + entropy + disk (real or simulated)
 //! ```
 
-use std::{io, sync::Arc};
+use std::{io, sync::Arc, time::Duration};
 
 use lh_machine::{Arm, Command, Dispatch, Outgoing, Read, Rejected, Reply, internal};
 use tokio::sync::{mpsc, oneshot};
@@ -159,6 +159,51 @@ pub trait DiskFile: Send {
     fn set_length(&mut self, length: u64) -> io::Result<()>;
 }
 
+/// What is done apart from a shard's loop, turn by turn: writing the log, making segments, fetching, flushing. A turn never
+/// waits for anything but disk and store.
+pub trait Chore: Send {
+    /// Does everything that waits for it.
+    fn turn(&mut self) -> Next;
+}
+
+/// When a chore has its next turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// When its bell rings.
+    Ring,
+    /// When its bell rings, or after this time.
+    RingOrAfter(Duration),
+    /// Never.
+    End,
+}
+
+/// The way to a chore that was started.
+pub trait Bell: Send + Sync {
+    /// Something waits for the chore. Never blocks.
+    fn ring(&self);
+    /// The same, from somebody who blocks right afterwards until the chore has answered.
+    fn ring_and_wait(&self) {
+        self.ring();
+    }
+    /// Waits until the chore has ended; false if it panicked.
+    fn join(&self) -> bool;
+}
+
+/// Who does the chores: a thread for each, or a simulator that gives the turns.
+pub trait Crew: Send + Sync {
+    /// Starts a chore; its first turn comes without a ring.
+    fn start(&self, name: String, chore: Box<dyn Chore>) -> io::Result<Arc<dyn Bell>>;
+}
+
+/// What waits of less than a millisecond are measured with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Waits {
+    /// A timer of the operating system.
+    Fine,
+    /// The timers of the async runtime, in whole milliseconds, which a simulator moves.
+    Coarse,
+}
+
 /// The seam to the outside world: what a simulator replaces.
 #[derive(Clone)]
 pub struct Environment {
@@ -168,4 +213,8 @@ pub struct Environment {
     pub entropy: Arc<dyn Entropy>,
     /// Where the log lives.
     pub log_disk: Arc<dyn Disk>,
+    /// Who writes the log, fetches and flushes.
+    pub crew: Arc<dyn Crew>,
+    /// How short waits are measured.
+    pub waits: Waits,
 }

@@ -1,4 +1,4 @@
-//! The thread that reads stored records for a shard: many commands' records in one crossing to the store.
+//! Who reads stored records for a shard: many commands' records in one crossing to the store.
 //!
 //! The newest value of a key that is not in memory is in the set that is being flushed, else in the store.
 
@@ -10,8 +10,12 @@ use std::{
 use lh_machine::FlushSet;
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::{limits, replica::Event};
-use crate::ports::Store;
+use super::{
+    limits,
+    post::{self, Post},
+    replica::Event,
+};
+use crate::ports::{Chore, Crew, Next, Store};
 
 /// Stored values by key; `None` = the store has none.
 pub type Values = Vec<(Vec<u8>, Option<Vec<u8>>)>;
@@ -36,75 +40,85 @@ enum Request {
     Now { keys: Vec<Vec<u8>>, answer: mpsc::Sender<io::Result<Values>> },
 }
 
-/// The way to the thread, which ends when this is dropped.
+/// The way to who reads, who ends when this is dropped.
 pub struct Fetcher {
-    requests: mpsc::Sender<Request>,
+    requests: Post<Request>,
 }
 
 impl Fetcher {
-    /// Starts the thread of one shard; what is fetched comes back as [`Event::Fetched`].
+    /// Starts it for one shard; what is fetched comes back as [`Event::Fetched`].
     pub fn start(
+        crew: &dyn Crew,
         shard: u32,
         store: Arc<dyn Store>,
         being_written: BeingWritten,
         events: UnboundedSender<Event>,
     ) -> io::Result<Self> {
-        let (requests, inbox) = mpsc::channel();
-        let thread = Thread { store, being_written, events };
-        std::thread::Builder::new().name(format!("fetch-{shard}")).spawn(move || thread.run(&inbox))?;
+        let name = format!("fetch-{shard}");
+        let requests = Post::start(crew, name, |inbox| Reading { store, being_written, events, inbox })?;
         Ok(Self { requests })
     }
 
     /// Fetches these keys; the event names `ticket`.
     pub fn fetch(&self, ticket: u64, keys: Vec<Vec<u8>>) {
-        // The thread ends only with the shard.
-        let _ = self.requests.send(Request::Later { ticket, keys });
+        // It ends only with the shard.
+        self.requests.send(Request::Later { ticket, keys });
     }
 
     /// Fetches these keys and waits: for a shard that is opening and has nothing else to do.
     pub fn fetch_now(&self, keys: Vec<Vec<u8>>) -> io::Result<Values> {
         let (answer, answered) = mpsc::channel();
-        let _ = self.requests.send(Request::Now { keys, answer });
-        answered.recv().map_err(|_| io::Error::other("the fetching thread is gone"))?
+        self.requests.send_and_wait(Request::Now { keys, answer });
+        answered.recv().map_err(|_| io::Error::other("nobody fetches any more"))?
     }
 }
 
-struct Thread {
+struct Reading {
     store: Arc<dyn Store>,
     being_written: BeingWritten,
     events: UnboundedSender<Event>,
+    inbox: mpsc::Receiver<Request>,
 }
 
-impl Thread {
-    fn run(self, inbox: &mpsc::Receiver<Request>) {
-        while let Ok(first) = inbox.recv() {
-            let mut tickets: Vec<(u64, usize)> = Vec::new();
-            let mut keys: Vec<Vec<u8>> = Vec::new();
-            let mut next = Some(first);
-            while let Some(request) = next {
-                match request {
-                    Request::Later { ticket, keys: more } => {
-                        tickets.push((ticket, more.len()));
-                        keys.extend(more);
-                    }
-                    Request::Now { keys, answer } => {
-                        // Whoever asked may be gone, then nobody misses the answer.
-                        let _ = answer.send(self.look_up(keys));
-                    }
-                }
-                next = if keys.len() < limits::FETCH_KEYS { inbox.try_recv().ok() } else { None };
-            }
-            if tickets.is_empty() {
-                continue;
-            }
-            let event = match self.look_up(keys) {
-                Ok(values) => Event::Fetched(split(tickets, values)),
-                Err(error) => Event::Failed(format!("store: reading failed: {error}")),
-            };
-            if self.events.send(event).is_err() {
-                return;
+impl Chore for Reading {
+    fn turn(&mut self) -> Next {
+        let mut ended = false;
+        while let Some(first) = post::take(&self.inbox, &mut ended) {
+            if !self.cross(first) {
+                return Next::End;
             }
         }
+        if ended { Next::End } else { Next::Ring }
+    }
+}
+
+impl Reading {
+    /// Answers this request and what waits behind it with one crossing to the store; false if nobody listens any more.
+    fn cross(&self, first: Request) -> bool {
+        let mut tickets: Vec<(u64, usize)> = Vec::new();
+        let mut keys: Vec<Vec<u8>> = Vec::new();
+        let mut next = Some(first);
+        while let Some(request) = next {
+            match request {
+                Request::Later { ticket, keys: more } => {
+                    tickets.push((ticket, more.len()));
+                    keys.extend(more);
+                }
+                Request::Now { keys, answer } => {
+                    // Whoever asked may be gone, then nobody misses the answer.
+                    let _ = answer.send(self.look_up(keys));
+                }
+            }
+            next = if keys.len() < limits::FETCH_KEYS { self.inbox.try_recv().ok() } else { None };
+        }
+        if tickets.is_empty() {
+            return true;
+        }
+        let event = match self.look_up(keys) {
+            Ok(values) => Event::Fetched(split(tickets, values)),
+            Err(error) => Event::Failed(format!("store: reading failed: {error}")),
+        };
+        self.events.send(event).is_ok()
     }
 
     fn look_up(&self, keys: Vec<Vec<u8>>) -> io::Result<Values> {
@@ -151,7 +165,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
-    use crate::shard::testing::MemoryStore;
+    use crate::{environment::Threads, shard::testing::MemoryStore};
 
     /// Read-your-writes during a flush: the set comes before the store, deletions included.
     #[test]
@@ -161,7 +175,7 @@ mod tests {
         store.write(&[put(b"a", Some(b"old")), put(b"b", Some(b"old")), put(b"c", Some(b"old"))]).unwrap();
         let being_written = BeingWritten::default();
         let (events, _) = tokio::sync::mpsc::unbounded_channel();
-        let fetcher = Fetcher::start(0, Arc::new(store), being_written.clone(), events).unwrap();
+        let fetcher = Fetcher::start(&Threads, 0, Arc::new(store), being_written.clone(), events).unwrap();
         let set = FlushSet { writes: vec![put(b"a", Some(b"new")), put(b"b", None)] };
         being_written.set(Some(Arc::new(set)));
         let keys = [b"a", b"b", b"c", b"d"].map(|key| key.to_vec()).to_vec();

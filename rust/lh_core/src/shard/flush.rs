@@ -1,4 +1,4 @@
-//! The thread that brings a shard's store up to date: one atomic batch per set, persisted when the log shall be cut.
+//! Who brings a shard's store up to date: one atomic batch per set, persisted when the log shall be cut.
 
 use std::{
     io,
@@ -13,80 +13,86 @@ use super::{
     fetch::BeingWritten,
     limits,
     log::{Space, SpaceWatch},
+    post::{self, Post},
     replica::Event,
 };
-use crate::ports::Store;
+use crate::ports::{Chore, Crew, Next, Store};
 
 struct Job {
     set: Arc<FlushSet>,
     persist: bool,
+    /// The set is in the store; only the persisting is left.
+    written: bool,
 }
 
-/// The way to the thread, which ends when this is dropped.
+/// The way to who writes, who ends when this is dropped.
 pub struct Flusher {
-    jobs: mpsc::Sender<Job>,
+    jobs: Post<Job>,
 }
 
 impl Flusher {
-    /// Starts the thread of one shard; what it has written comes back as [`Event::Flushed`].
+    /// Starts it for one shard; what it has written comes back as [`Event::Flushed`].
     pub fn start(
+        crew: &dyn Crew,
         shard: u32,
         store: Arc<dyn Store>,
         being_written: BeingWritten,
         space: SpaceWatch,
         events: UnboundedSender<Event>,
     ) -> io::Result<Self> {
-        let (jobs, inbox) = mpsc::channel();
-        let thread = Thread { store, being_written, space, events };
-        std::thread::Builder::new().name(format!("flush-{shard}")).spawn(move || thread.run(&inbox))?;
-        Ok(Self { jobs })
+        let name = format!("flush-{shard}");
+        let writing = |inbox| Writing { store, being_written, space, events, inbox, job: None };
+        Ok(Self { jobs: Post::start(crew, name, writing)? })
     }
 
     /// Writes the set; `persist` makes it, and all before it, survive a crash without the log.
     pub fn flush(&self, set: Arc<FlushSet>, persist: bool) {
-        // The thread ends only with the shard.
-        let _ = self.jobs.send(Job { set, persist });
+        // It ends only with the shard.
+        self.jobs.send(Job { set, persist, written: false });
     }
 }
 
-struct Thread {
+struct Writing {
     store: Arc<dyn Store>,
     being_written: BeingWritten,
     space: SpaceWatch,
     events: UnboundedSender<Event>,
+    inbox: mpsc::Receiver<Job>,
+    /// What waits for room on the disk.
+    job: Option<Job>,
 }
 
-impl Thread {
-    fn run(self, inbox: &mpsc::Receiver<Job>) {
-        while let Ok(job) = inbox.recv() {
-            let written = self.until_there_is_room(|| self.store.write(&job.set.writes));
-            if written.is_ok() {
-                self.being_written.set(None);
-            }
-            let done = written
-                .and_then(|()| if job.persist { self.until_there_is_room(|| self.store.persist()) } else { Ok(()) });
-            let event = match done {
-                Ok(()) => Event::Flushed,
+impl Chore for Writing {
+    fn turn(&mut self) -> Next {
+        let mut ended = false;
+        while let Some(mut job) = self.job.take().or_else(|| post::take(&self.inbox, &mut ended)) {
+            let event = match self.work(&mut job) {
+                // A full disk is waited for: the set stays readable, the log keeps what is in it, new work is refused
+                // (fault 7).
+                Err(error) if is_full(&error) && !self.events.is_closed() => {
+                    self.space.set(Space::Full);
+                    self.job = Some(job);
+                    return Next::RingOrAfter(Duration::from_millis(limits::FLUSH_RETRY_MS));
+                }
                 Err(error) => Event::Failed(format!("store: writing failed: {error}")),
+                Ok(()) => Event::Flushed,
             };
             if self.events.send(event).is_err() {
-                return;
+                return Next::End;
             }
         }
+        if ended { Next::End } else { Next::Ring }
     }
+}
 
-    /// A full disk is waited for: the set stays readable, the log keeps what is in it, new work is refused (fault 7).
-    fn until_there_is_room(&self, write: impl Fn() -> io::Result<()>) -> io::Result<()> {
-        loop {
-            match write() {
-                Err(error) if is_full(&error) => self.space.set(Space::Full),
-                done => return done,
-            }
-            if self.events.is_closed() {
-                return Err(io::ErrorKind::StorageFull.into());
-            }
-            std::thread::sleep(Duration::from_millis(limits::FLUSH_RETRY_MS));
+impl Writing {
+    fn work(&self, job: &mut Job) -> io::Result<()> {
+        if !job.written {
+            self.store.write(&job.set.writes)?;
+            job.written = true;
+            self.being_written.set(None);
         }
+        if job.persist { self.store.persist() } else { Ok(()) }
     }
 }
 

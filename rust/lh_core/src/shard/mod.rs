@@ -4,7 +4,7 @@
 //!   replica.rs     the loop of one shard           admission.rs  who waits, who is refused
 //!   closing.rs     choose, claim, stamp, propose   claims.rs     which waiting polls a batch takes along
 //!   commit.rs      apply, perform, answer          reads.rs      reads from memory and store
-//!   checkpoint.rs  when to flush, cut of the log   fetch.rs flush.rs  the threads that meet the store
+//!   checkpoint.rs  when to flush, cut of the log   fetch.rs flush.rs  who meets the store (post.rs: the way there)
 //!   consensus.rs   what a shard wants of Raft      raft.rs tail.rs    raft-rs behind it
 //!   log/           one log for all shards          opening.rs    start-up, and when it is refused
 //! ```
@@ -23,6 +23,7 @@ pub mod limits;
 pub mod log;
 mod opening;
 mod pace;
+mod post;
 pub mod raft;
 mod reads;
 mod replica;
@@ -34,7 +35,7 @@ mod testing;
 mod tests;
 mod window;
 
-use std::{sync::Arc, thread::JoinHandle};
+use std::sync::Arc;
 
 use lh_machine::MachineConfig;
 pub use opening::OpenError;
@@ -68,7 +69,6 @@ pub struct Shards {
     handles: Vec<ShardHandle>,
     replicas: Vec<Replica<Raft>>,
     log: LogHandle,
-    log_thread: JoinHandle<()>,
     space: SpaceWatch,
     failure: Arc<dyn Fn(String) + Send + Sync>,
 }
@@ -88,7 +88,11 @@ pub fn open(
     open_with(environment, stores, effector, polls, config, LogConfig::new(config.cluster))
 }
 
-fn open_with(
+/// The same with a log of other sizes, for tests and the simulator.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_with(
     environment: &Environment,
     stores: Vec<Arc<dyn Store>>,
     effector: &Arc<dyn Effector>,
@@ -101,8 +105,9 @@ fn open_with(
         return Err(OpenError::Stores { stores: stores.len(), run_shards });
     }
     let space = SpaceWatch::default();
+    let crew = environment.crew.as_ref();
     let disk = environment.log_disk.clone();
-    let (log, mut recovered) = Log::open_prepared(disk, log_config, &space, &config.failure)?;
+    let (log, mut recovered) = Log::open_prepared(disk, crew, log_config, &space, &config.failure)?;
     let numbers = (0..run_shards).chain([MachineConfig::META_SHARD]);
     if let Some(shard) = recovered.keys().find(|shard| **shard >= run_shards && **shard != MachineConfig::META_SHARD) {
         return Err(OpenError::UnknownShard { shard: *shard, run_shards });
@@ -114,15 +119,15 @@ fn open_with(
         let cut = found.cut.0;
         opened.push((store, opening::consensus(&state, found)?, state, cut));
     }
-    let (log, log_thread) = log::start(log, config.failure.clone()).map_err(OpenError::Thread)?;
+    let log = log::start(crew, log, config.failure.clone()).map_err(OpenError::Thread)?;
     let (mut handles, mut replicas) = (Vec::new(), Vec::new());
     for (store, consensus, state, cut) in opened {
         let shard = state.config.shard;
         let (inbox_end, inbox) = mpsc::unbounded_channel();
         let events = mpsc::unbounded_channel();
         let being_written = BeingWritten::default();
-        let fetcher = Fetcher::start(shard, store.clone(), being_written.clone(), events.0.clone());
-        let flusher = Flusher::start(shard, store, being_written.clone(), space.clone(), events.0.clone());
+        let fetcher = Fetcher::start(crew, shard, store.clone(), being_written.clone(), events.0.clone());
+        let flusher = Flusher::start(crew, shard, store, being_written.clone(), space.clone(), events.0.clone());
         handles.push(ShardHandle { shard, inbox: inbox_end });
         replicas.push(Replica::new(Parts {
             shard,
@@ -131,6 +136,7 @@ fn open_with(
             log: log.clone(),
             space: space.clone(),
             clock: environment.clock.clone(),
+            waits: environment.waits,
             entropy: environment.entropy.clone(),
             effector: effector.clone(),
             polls: polls.clone(),
@@ -144,7 +150,7 @@ fn open_with(
             being_written,
         }));
     }
-    Ok(Shards { handles, replicas, log, log_thread, space, failure: config.failure.clone() })
+    Ok(Shards { handles, replicas, log, space, failure: config.failure.clone() })
 }
 
 impl Shards {
@@ -157,7 +163,7 @@ impl Shards {
     /// Runs all shards as tasks of the current runtime (which needs time and I/O) until all were stopped by
     /// [`crate::ports::ShardMessage::Stop`] or have failed; then everything is in the stores and the log is closed.
     pub async fn run(self) {
-        let Self { handles, replicas, log, log_thread, space, failure } = self;
+        let Self { handles, replicas, log, space, failure } = self;
         drop(handles);
         let mut tasks = JoinSet::new();
         for replica in replicas {
@@ -168,11 +174,11 @@ impl Shards {
                 failure(format!("a shard has panicked: {error}"));
             }
         }
-        // The thread ends with the last handle; what it still has to write was not acknowledged. On a full disk it may
-        // wait for ever.
-        drop(log);
-        if space.get() != Space::Full && log_thread.join().is_err() {
-            failure("the log thread has panicked".to_owned());
+        // It ends with the last handle; what it still has to write was not acknowledged. On a full disk it may wait for
+        // ever.
+        let log = log.close();
+        if space.get() != Space::Full && !log.join() {
+            failure("the log has panicked".to_owned());
         }
     }
 }

@@ -35,9 +35,9 @@ use super::{
     reads::PendingRead,
     window::FineTimer,
 };
-use crate::ports::{ClaimSource, Clock, Effector, Entropy, Failure, ShardMessage};
+use crate::ports::{ClaimSource, Clock, Effector, Entropy, Failure, ShardMessage, Waits};
 
-/// What a shard's own threads tell it.
+/// What a shard's own chores tell it.
 #[derive(Debug)]
 pub enum Event {
     /// Everything up to this ready of the consensus is synced.
@@ -64,6 +64,8 @@ pub struct Parts<C> {
     pub space: SpaceWatch,
     /// Time.
     pub clock: Arc<dyn Clock>,
+    /// How short waits are measured.
+    pub waits: Waits,
     /// Seeds of stamps.
     pub entropy: Arc<dyn Entropy>,
     /// Performs effects.
@@ -82,7 +84,7 @@ pub struct Parts<C> {
     pub failure: Arc<dyn Fn(String) + Send + Sync>,
     /// Messages to this shard.
     pub inbox: UnboundedReceiver<ShardMessage>,
-    /// The end that its threads send events to.
+    /// The end that its chores send events to.
     pub events: (UnboundedSender<Event>, UnboundedReceiver<Event>),
     /// The shared set that lookups read during a flush.
     pub being_written: super::fetch::BeingWritten,
@@ -152,7 +154,7 @@ impl<C: Consensus> Replica<C> {
 
     /// Runs until [`ShardMessage::Stop`] or until every handle is gone. Needs a runtime with time and I/O.
     pub async fn run(mut self) {
-        let mut timer = match FineTimer::new() {
+        let mut timer = match FineTimer::new(self.parts.waits) {
             Ok(timer) => timer,
             Err(error) => return self.fail(format!("shard {}: timer: {error}", self.parts.shard)),
         };

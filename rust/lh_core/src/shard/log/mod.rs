@@ -1,7 +1,7 @@
 //! One log per server for all its shards: written once, synced once, answered together.
 //!
 //! ```text
-//!   shards ──Append──► thread.rs ──► writer.rs ──► segment files ◄── prepare.rs (preallocates, recycles, watches space)
+//!   shards ──Append──► writing.rs ──► writer.rs ──► segment files ◄── prepare.rs (preallocates, recycles, watches space)
 //!                                       │
 //!                       format.rs (bytes of a record) ──► recover.rs (start-up: read, check, cut a torn tail, or refuse)
 //! ```
@@ -14,14 +14,14 @@ mod prepare;
 mod recover;
 #[cfg(test)]
 mod tests;
-mod thread;
 mod writer;
+mod writing;
 
 use std::{collections::BTreeMap, io};
 
 pub use prepare::{Space, SpaceWatch};
-pub use thread::{LogHandle, start};
 pub use writer::Log;
+pub use writing::{LogHandle, start};
 
 use super::limits;
 

@@ -1,4 +1,4 @@
-//! Segments ahead of need: preallocated or recycled by a thread of their own, which also watches the free space.
+//! Segments ahead of need: preallocated or recycled apart from the log, by a chore that also watches the free space.
 //!
 //! Filling 16 MiB with zeros while commands wait would stall all shards. The next segment therefore always exists
 //! before the current one is full. A recycled segment is a retired one under a new name.
@@ -16,8 +16,11 @@ use std::{
 
 use super::format;
 use crate::{
-    ports::{Disk, DiskFile},
-    shard::limits,
+    ports::{Chore, Crew, Disk, DiskFile, Next},
+    shard::{
+        limits,
+        post::{self, Post},
+    },
 };
 
 /// How much room the disk has.
@@ -32,7 +35,7 @@ pub enum Space {
     Full = 2,
 }
 
-/// What is known of the free space; shared by all shards, updated by the preparing thread.
+/// What is known of the free space; shared by all shards, updated by who prepares segments.
 #[derive(Clone, Debug, Default)]
 pub struct SpaceWatch(Arc<AtomicU8>);
 
@@ -127,24 +130,30 @@ enum Task {
     Retire(u64),
 }
 
-/// Segments made ahead by a thread, which lives until this is dropped.
+/// Segments made ahead by a chore, which goes on until this is dropped.
 pub struct Ahead {
-    tasks: mpsc::Sender<Task>,
+    tasks: Post<Task>,
     made: mpsc::Receiver<(u64, io::Result<Box<dyn DiskFile>>)>,
 }
 
 impl Ahead {
-    /// Starts the thread; it prepares segment `next` at once and keeps `space` up to date.
+    /// Starts the chore; it prepares segment `next` at once and keeps `space` up to date.
     pub fn start(
+        crew: &dyn Crew,
         stock: Stock,
         next: u64,
         space: SpaceWatch,
         failure: Arc<dyn Fn(String) + Send + Sync>,
     ) -> io::Result<Self> {
-        let (tasks, inbox) = mpsc::channel();
         let (outbox, made) = mpsc::channel();
-        std::thread::Builder::new().name("log-prepare".to_owned()).spawn(move || {
-            Preparer { stock, space, failure, wanted: Some(next), outbox }.run(&inbox);
+        let tasks = Post::start(crew, "log-prepare", |inbox| Preparer {
+            stock,
+            space,
+            failure,
+            failed: false,
+            wanted: Some(next),
+            inbox,
+            outbox,
         })?;
         Ok(Self { tasks, made })
     }
@@ -153,9 +162,10 @@ impl Ahead {
 impl Segments for Ahead {
     fn take(&mut self, sequence: u64) -> io::Result<Box<dyn DiskFile>> {
         loop {
-            let (made, file) = self.made.recv().map_err(|_| io::Error::other("the preparing thread is gone"))?;
-            // Once asked for, it is made; the thread may be gone only while the server stops.
-            let _ = self.tasks.send(Task::Prepare(made + 1));
+            self.tasks.bell().ring_and_wait();
+            let (made, file) = self.made.recv().map_err(|_| io::Error::other("nobody prepares segments"))?;
+            // Once asked for, it is made; the chore may have ended only while the server stops.
+            self.tasks.send(Task::Prepare(made + 1));
             if made == sequence {
                 return file;
             }
@@ -163,7 +173,7 @@ impl Segments for Ahead {
     }
 
     fn retire(&mut self, sequence: u64) -> io::Result<()> {
-        self.tasks.send(Task::Retire(sequence)).map_err(|_| io::Error::other("the preparing thread is gone"))
+        if self.tasks.send(Task::Retire(sequence)) { Ok(()) } else { Err(io::Error::other("nobody prepares segments")) }
     }
 }
 
@@ -171,38 +181,44 @@ struct Preparer {
     stock: Stock,
     space: SpaceWatch,
     failure: Arc<dyn Fn(String) + Send + Sync>,
+    failed: bool,
     wanted: Option<u64>,
+    inbox: mpsc::Receiver<Task>,
     outbox: mpsc::Sender<(u64, io::Result<Box<dyn DiskFile>>)>,
 }
 
-impl Preparer {
-    fn run(mut self, inbox: &mpsc::Receiver<Task>) {
-        let mut failed = false;
-        loop {
-            if let Some(sequence) = self.wanted {
-                self.prepare(sequence);
-            }
-            match inbox.recv_timeout(Duration::from_millis(limits::SPACE_CHECK_MS)) {
-                Ok(Task::Prepare(sequence)) => self.wanted = Some(sequence),
-                Ok(Task::Retire(sequence)) => {
+impl Chore for Preparer {
+    fn turn(&mut self) -> Next {
+        let mut ended = false;
+        while let Some(task) = post::take(&self.inbox, &mut ended) {
+            match task {
+                Task::Prepare(sequence) => self.wanted = Some(sequence),
+                Task::Retire(sequence) => {
                     if let Err(error) = self.stock.keep(sequence) {
-                        self.fail(&mut failed, &error);
+                        self.fail(&error);
                     }
                 }
-                Err(mpsc::RecvTimeoutError::Timeout) => {}
-                Err(mpsc::RecvTimeoutError::Disconnected) => return,
-            }
-            if self.wanted.is_none()
-                && let Err(error) = self.space.look(self.stock.disk.as_ref())
-            {
-                self.fail(&mut failed, &error);
             }
         }
+        if ended {
+            return Next::End;
+        }
+        if let Some(sequence) = self.wanted {
+            self.prepare(sequence);
+        }
+        if self.wanted.is_none()
+            && let Err(error) = self.space.look(self.stock.disk.as_ref())
+        {
+            self.fail(&error);
+        }
+        Next::RingOrAfter(Duration::from_millis(limits::SPACE_CHECK_MS))
     }
+}
 
+impl Preparer {
     fn prepare(&mut self, sequence: u64) {
         match self.stock.make(sequence) {
-            // Space comes back: tried again after the next wait.
+            // Space comes back: tried again in the next turn.
             Err(error) if error.kind() == io::ErrorKind::StorageFull => self.space.set(Space::Full),
             made => {
                 self.wanted = None;
@@ -211,8 +227,8 @@ impl Preparer {
         }
     }
 
-    fn fail(&self, failed: &mut bool, error: &io::Error) {
-        if !std::mem::replace(failed, true) {
+    fn fail(&mut self, error: &io::Error) {
+        if !std::mem::replace(&mut self.failed, true) {
             (self.failure)(format!("log directory: {error}"));
         }
     }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{format::RECORD_HEADER, *};
-use crate::{ports::Disk, shard::testing::MemoryDisk};
+use crate::{environment::Threads, ports::Disk, shard::testing::MemoryDisk};
 
 const CLUSTER: ClusterId = *b"cluster of tests";
 const FIRST: &str = "log-0000000000000001.seg";
@@ -272,7 +272,7 @@ fn a_failed_sync_is_reported_once_and_nothing_is_acknowledged() {
     let disk = MemoryDisk::default();
     let watched = watched();
     let (log, _) = open(&disk).unwrap();
-    let (handle, thread) = start(log, watched.hook.clone()).unwrap();
+    let handle = start(&Threads, log, watched.hook.clone()).unwrap();
     let (acknowledged, answers) = mpsc::channel();
     let append = |index| {
         let acknowledged = acknowledged.clone();
@@ -282,7 +282,7 @@ fn a_failed_sync_is_reported_once_and_nothing_is_acknowledged() {
     assert_eq!(answers.recv_timeout(Duration::from_secs(10)).unwrap(), 1);
     disk.fail_sync(1);
     append(2);
-    thread.join().unwrap();
+    assert!(handle.clone().close().join());
     append(3);
     drop(acknowledged);
     let syncs = disk.syncs();
@@ -300,8 +300,8 @@ fn a_full_disk_delays_and_recovers() {
     let disk = MemoryDisk::default();
     let watched = watched();
     let space = SpaceWatch::default();
-    let (log, _) = Log::open_prepared(Arc::new(disk.clone()), config(), &space, &watched.hook).unwrap();
-    let (handle, _thread) = start(log, watched.hook.clone()).unwrap();
+    let (log, _) = Log::open_prepared(Arc::new(disk.clone()), &Threads, config(), &space, &watched.hook).unwrap();
+    let handle = start(&Threads, log, watched.hook.clone()).unwrap();
     let (acknowledged, answers) = mpsc::channel();
     let append = |index: u64| {
         let acknowledged = acknowledged.clone();

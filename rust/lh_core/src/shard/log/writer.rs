@@ -12,7 +12,7 @@ use super::{
     prepare::{Ahead, Segments, SpaceWatch, Stock},
     recover::{self, Segment},
 };
-use crate::ports::{Disk, DiskFile};
+use crate::ports::{Crew, Disk, DiskFile};
 
 /// An open log.
 pub struct Log {
@@ -48,16 +48,17 @@ impl Log {
         Self::open_with(&disk, config, |stock, _| Ok(Box::new(stock)))
     }
 
-    /// Opens the log on `disk`, with segments made ahead by a thread that keeps `space` up to date.
+    /// Opens the log on `disk`, with segments made ahead by one of the crew who keeps `space` up to date.
     pub fn open_prepared(
         disk: Arc<dyn Disk>,
+        crew: &dyn Crew,
         config: LogConfig,
         space: &SpaceWatch,
         failure: &Arc<dyn Fn(String) + Send + Sync>,
     ) -> Result<(Self, Recovered), LogError> {
         space.look(disk.as_ref()).map_err(LogError::io("directory"))?;
         Self::open_with(&disk, config, |stock, next| {
-            Ok(Box::new(Ahead::start(stock, next, space.clone(), failure.clone())?))
+            Ok(Box::new(Ahead::start(crew, stock, next, space.clone(), failure.clone())?))
         })
     }
 

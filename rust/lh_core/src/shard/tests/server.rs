@@ -19,8 +19,10 @@ use prost::Message;
 use tokio::sync::{Notify, oneshot};
 
 use crate::{
+    environment::Threads,
     ports::{
         ClaimSource, Clock, Effector, Entropy, Environment, Failure, MetaSnapshot, ShardHandle, ShardMessage, Store,
+        Waits,
     },
     shard::{
         OpenError, ShardsConfig,
@@ -267,6 +269,8 @@ impl Setup {
             clock: self.clock.clone(),
             entropy: Arc::new(Counter(AtomicU64::new(1))),
             log_disk: Arc::new(self.disk.clone()),
+            crew: Arc::new(Threads),
+            waits: Waits::Fine,
         };
         let (failures, changed) = (failures.clone(), effects.clone());
         let config = ShardsConfig {
