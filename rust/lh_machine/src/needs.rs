@@ -20,32 +20,31 @@ pub fn needs(state: &State, command: &Command, claims_before: usize) -> Vec<Vec<
                 };
                 keys.push(key::run(tenant, &id));
             }
-            keys.extend(parent.map(|parent| key::run(tenant, parent)));
+            keys.extend(line(tenant, parent));
         }
         Some(Kind::ReportTask(report)) => {
-            let id = report.task_run_id.as_ref().and_then(|id| id.wf_run_id.as_ref());
-            keys.extend(id.map(|id| key::run(tenant, id)));
+            keys.extend(line(tenant, report.task_run_id.as_ref().and_then(|id| id.wf_run_id.as_ref())));
         }
         Some(Kind::UnclaimTask(unclaim)) => {
             let id = unclaim.task_run_id.as_ref().and_then(|id| id.wf_run_id.as_ref());
             keys.extend(id.map(|id| key::run(tenant, id)));
         }
         Some(Kind::TimerDue(timer)) => {
-            keys.extend(timer.wf_run_id.as_ref().map(|id| key::run(tenant, id)));
+            keys.extend(line(tenant, timer.wf_run_id.as_ref()));
             let run = keys.first().and_then(|key| state.run(key));
             if let Some(from) = run.and_then(|run| delete_wf_run::due(run, timer.due_ms)) {
                 keys.extend(run.into_iter().flat_map(|run| delete_wf_run::spilled(run, from)));
             }
         }
         Some(Kind::DeleteWfRun(request)) => {
-            keys.extend(request.id.as_ref().map(|id| key::run(tenant, id)));
+            keys.extend(line(tenant, request.id.as_ref()));
             let run = keys.first().and_then(|key| state.run(key));
             keys.extend(run.into_iter().flat_map(|run| delete_wf_run::spilled(run, delete_wf_run::FIRST)));
         }
         Some(Kind::StopWfRun(pb::StopWfRunRequest { wf_run_id, .. }))
         | Some(Kind::ResumeWfRun(pb::ResumeWfRunRequest { wf_run_id, .. }))
         | Some(Kind::RescueThreadRun(pb::RescueThreadRunRequest { wf_run_id, .. })) => {
-            keys.extend(wf_run_id.as_ref().map(|id| key::run(tenant, id)));
+            keys.extend(line(tenant, wf_run_id.as_ref()));
         }
         Some(Kind::ClaimTask(claim)) => {
             let entry = state.queues.nth(tenant, &claim.task_def_name, claims_before);
@@ -61,5 +60,16 @@ pub fn needs(state: &State, command: &Command, claims_before: usize) -> Vec<Vec<
         | None => {}
     }
     keys.retain(|key| !state.knows(key));
+    keys
+}
+
+/// Keys of a run and of all runs above it: what happens to a child can move its ancestors (03/E-484, E-805).
+fn line(tenant: &str, id: Option<&pb::WfRunId>) -> Vec<Vec<u8>> {
+    let mut keys = Vec::with_capacity(1);
+    let mut at = id;
+    while let Some(id) = at {
+        keys.push(key::run(tenant, id));
+        at = id.parent_wf_run_id.as_deref();
+    }
     keys
 }

@@ -22,6 +22,8 @@ pub struct Spec {
     pub variable_types: BTreeMap<String, pb::TypeDefinition>,
     /// Names of variables that have index entries, with their definitions.
     pub indexed_variables: BTreeMap<String, pb::ThreadVarDef>,
+    /// Access level of each variable, by name.
+    access_levels: BTreeMap<String, pb::WfRunVariableAccessLevel>,
     /// What this WfSpec uses that is not built yet; `None` = everything it uses runs.
     pub not_built: Option<String>,
 }
@@ -46,8 +48,10 @@ impl Spec {
         let threads = wf_spec.thread_specs.iter().map(|(name, spec)| (name.clone(), thread_facts(spec))).collect();
         let mut variable_types = BTreeMap::new();
         let mut indexed_variables = BTreeMap::new();
+        let mut access_levels = BTreeMap::new();
         for definition in wf_spec.thread_specs.values().flat_map(|spec| &spec.variable_defs) {
             if let Some(variable) = &definition.var_def {
+                access_levels.insert(variable.name.clone(), definition.access_level());
                 variable_types.insert(variable.name.clone(), crate::value::types::var_def_type(variable));
                 if definition.searchable || !definition.json_indexes.is_empty() {
                     indexed_variables.insert(variable.name.clone(), definition.clone());
@@ -55,7 +59,7 @@ impl Spec {
             }
         }
         let not_built = not_built(&wf_spec);
-        Self { uid, wf_spec, id, threads, variable_types, indexed_variables, not_built }
+        Self { uid, wf_spec, id, threads, variable_types, indexed_variables, access_levels, not_built }
     }
 
     /// The ThreadSpec of this name.
@@ -74,6 +78,11 @@ impl Spec {
             return self.threads.get(thread)?.input_type.as_ref();
         }
         self.variable_types.get(variable)
+    }
+
+    /// Who sees the variable of this name in other WfRuns; `None` = the WfSpec does not declare it.
+    pub fn access_level(&self, variable: &str) -> Option<pb::WfRunVariableAccessLevel> {
+        self.access_levels.get(variable).copied()
     }
 
     /// TaskDefs that could become ready once `node` of `thread` is finished.
@@ -171,6 +180,14 @@ fn collect_node_references(node: &pb::Node, found: &mut BTreeSet<String>) {
             Some(NodeCondition::LegacyCondition(legacy)) => legacy.left.iter().chain(&legacy.right).collect(),
             None => vec![],
         },
+        Some(Node::RunChildWf(run)) => {
+            let dynamic = match &run.wf_spec {
+                Some(pb::run_child_wf_node::WfSpec::WfSpecVar(assignment)) => Some(assignment),
+                _ => None,
+            };
+            run.inputs.values().chain(dynamic).chain(&run.child_id).collect()
+        }
+        Some(Node::WaitForChildWf(wait)) => wait.child_wf_run_id.iter().collect(),
         _ => vec![],
     };
     assignments.into_iter().for_each(|assignment| collect(assignment, found));
@@ -231,21 +248,9 @@ fn not_built(wf_spec: &pb::WfSpec) -> Option<String> {
         if !thread.interrupt_defs.is_empty() {
             return Some(format!("interrupts (ThreadSpec {thread_name})"));
         }
-        let inherited = pb::WfRunVariableAccessLevel::InheritedVar as i32;
-        if thread.variable_defs.iter().any(|variable| variable.access_level == inherited) {
-            return Some(format!("inherited variables (ThreadSpec {thread_name})"));
-        }
         for (node_name, node) in &thread.nodes {
-            let not_built = matches!(
-                node.node,
-                None | Some(
-                    Node::ExternalEvent(_)
-                        | Node::UserTask(_)
-                        | Node::ThrowEvent(_)
-                        | Node::RunChildWf(_)
-                        | Node::WaitForChildWf(_)
-                )
-            );
+            let not_built =
+                matches!(node.node, None | Some(Node::ExternalEvent(_) | Node::UserTask(_) | Node::ThrowEvent(_)));
             if not_built {
                 return Some(format!("the kind of Node {node_name}"));
             }

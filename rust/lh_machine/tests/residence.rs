@@ -17,7 +17,7 @@ use lh_machine::{
 use prost::Message;
 
 const TENANT: &str = "default";
-const SPECS: [&str; 9] = [
+const SPECS: [&str; 11] = [
     "spec one n:INT : task work retries=2 backoff=50,2,400 timeout=1 set=n:int:5 -> exit return=$n",
     "spec two n:INT : task work retries=1 -> sleep int:1 -> task other in=$n timeout=2 -> exit",
     "spec three n:INT : nop set=n:int:1 -> task other in=$n set=n:@2-task -> task work -> exit return=$n",
@@ -30,6 +30,10 @@ const SPECS: [&str; 9] = [
     "spec seven n:INT l:JSON_ARR=json:[1,2,3] : start_many child over=$l -> wait list=@1-start_many strategy=ANY -> \
      task work -> exit | child INPUT:INT : task work on=any>rescue -> exit | rescue : until $n EQUALS int:4 -> exit",
     "spec nine n:INT ~retention=2 : task work on=any>forever -> exit | forever : nop -> loop",
+    "spec ten +n:INT : run_child eleven m=int:1 -> run_child eleven id=str:second -> task work -> wait_child \
+     @1-run_child on=any>rescue -> wait_child @2-run_child -> until $n EQUALS int:9 -> exit | rescue : exit",
+    "spec eleven m:INT ^n:INT : task other in=$n add=n:int:1 -> sleep int:1 -> task work on=error>rescue set=n:int:9 -> \
+     exit return=$n | rescue : exit",
     "spec eight n:INT : start child -> until $n EQUALS int:4 -> exit | child : task work set=n:int:4 -> sleep int:1 -> exit",
 ];
 
@@ -106,10 +110,10 @@ impl Outside {
             10 if self.runs > 0 => self.intervene(numbers),
             0..=2 => {
                 self.runs += 1;
-                let names = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "absent"];
+                let names = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "absent"];
                 let mut request = pb::RunWfRequest {
                     id: Some(format!("run-{}", numbers.below(self.runs) + numbers.below(2))),
-                    wf_spec_name: names[numbers.below(10) as usize].to_owned(),
+                    wf_spec_name: names[numbers.below(11) as usize].to_owned(),
                     ..Default::default()
                 };
                 let value = pb::VariableValue { value: Some(pb::variable_value::Value::Int(now_ms + 100)) };
@@ -154,7 +158,11 @@ impl Outside {
 
     /// What people do to runs.
     fn intervene(&mut self, numbers: &mut Numbers) -> Kind {
-        let id = Some(pb::WfRunId { id: format!("run-{}", numbers.below(self.runs)), parent_wf_run_id: None });
+        let root = pb::WfRunId { id: format!("run-{}", numbers.below(self.runs)), parent_wf_run_id: None };
+        let id = Some(match numbers.below(3) {
+            0 => pb::WfRunId { id: "second".to_owned(), parent_wf_run_id: Some(Box::new(root)) },
+            _ => root,
+        });
         let thread_run_number = numbers.below(4) as i32;
         match numbers.below(7) {
             0 | 1 => Kind::StopWfRun(pb::StopWfRunRequest { wf_run_id: id, thread_run_number }),
@@ -225,10 +233,21 @@ fn run_seed(seed: u64) {
     }
     keeps.flush();
     restarts.flush();
-    assert_eq!(keeps.store, forgets.store, "seed {seed}: keeping and forgetting end in the same store");
-    assert_eq!(keeps.store, restarts.store, "seed {seed}: restarts end in the same store");
+    assert_eq!(
+        difference(&keeps, &forgets),
+        Vec::<String>::new(),
+        "seed {seed}: keeping and forgetting end differently"
+    );
+    assert_eq!(difference(&keeps, &restarts), Vec::<String>::new(), "seed {seed}: restarts end differently");
     let started = keeps.store.keys().filter(|key| key[0] == key::TABLE_TREE).count();
     assert!(started > 20, "seed {seed}: the script ran workflows ({started})");
+}
+
+/// Keys under which two stores differ.
+fn difference(one: &Replica, other: &Replica) -> Vec<String> {
+    let keys: std::collections::BTreeSet<_> = one.store.keys().chain(other.store.keys()).collect();
+    let differs = |key: &&&Vec<u8>| one.store.get(**key) != other.store.get(**key);
+    keys.iter().filter(differs).map(|key| String::from_utf8_lossy(key).into_owned()).collect()
 }
 
 #[test]

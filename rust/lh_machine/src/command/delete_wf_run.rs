@@ -2,10 +2,14 @@
 
 use crate::{
     Effects, Stamp, State, index,
-    internal::{Deadline, deadline::Kind},
+    internal::{ChildRun, Deadline, deadline::Kind},
     key,
     pb::{self, LhStatus},
-    run::{Run, deadline, is_terminal},
+    run::{
+        Run, advance, deadline,
+        family::{self, Children},
+        is_terminal,
+    },
 };
 
 /// Most NodeRuns that one command deletes; the wake-up for the rest is due at once.
@@ -85,8 +89,46 @@ pub(super) fn delete(state: &mut State, stamp: &Stamp, mut run: Box<Run>, from: 
     for entry in &run.stored.index {
         context.writes.insert(entry.clone(), None);
     }
-    context.writes.insert(run.key.clone(), None);
-    state.bury(&run.key);
+    let left: Vec<ChildRun> = std::mem::take(&mut run.children).into_values().collect();
+    if id.parent_wf_run_id.is_some() {
+        state.bury(&run.key, Children::new());
+        forget(state, stamp, &run.tenant, &id, left, effects);
+    } else {
+        state.bury(&run.key, family::by_id(left));
+    }
+}
+
+/// The nearest run above that is left forgets the run; a node that waits for it fails (03/E-491).
+fn forget(
+    state: &mut State,
+    stamp: &Stamp,
+    tenant: &str,
+    id: &pb::WfRunId,
+    left: Vec<ChildRun>,
+    effects: &mut Effects,
+) {
+    let ids = key::path(id);
+    let mut above = id.parent_wf_run_id.as_deref();
+    let mut depth = ids.len() - 1;
+    while let Some(ancestor_id) = above {
+        let ancestor_key = key::run(tenant, ancestor_id);
+        if let Some(mut ancestor) = state.take_run(&ancestor_key) {
+            family::forget(&mut ancestor.children, &ids[depth..], left);
+            let mut context = state.family_context(tenant, ancestor_id, stamp, effects);
+            let ancestor = advance::advance(ancestor, &mut context);
+            let family = context.family;
+            state.settle(ancestor, family);
+            return;
+        }
+        if depth == 1 {
+            let mut children = state.take_grave(&ancestor_key);
+            family::forget(&mut children, &ids[1..], left);
+            state.bury(&ancestor_key, children);
+            return;
+        }
+        above = ancestor_id.parent_wf_run_id.as_deref();
+        depth -= 1;
+    }
 }
 
 /// Nothing of the run moves any more, so that no new NodeRuns appear behind the deletion.

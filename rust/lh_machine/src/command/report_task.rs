@@ -29,14 +29,13 @@ pub fn apply(
         Attempt::Running => {}
     }
     let Some(mut run) = state.take_run(&run_key) else { return Err(unknown()) };
-    {
-        let mut context = state.context(stamp, effects);
-        record_result(&mut run, place, report, result, &context);
-        deadline::forget(&mut run, place);
-        task::retry(&mut run, place, &mut context);
-        advance::advance(&mut run, &mut context);
-    }
-    state.put_run(run);
+    let mut context = state.family_context(tenant, wf_run_id, stamp, effects);
+    record_result(&mut run, place, report, result, &context);
+    deadline::forget(&mut run, place);
+    task::retry(&mut run, place, &mut context);
+    let run = advance::advance(run, &mut context);
+    let family = context.family;
+    state.settle(run, family);
     Ok(Reply::Empty)
 }
 

@@ -4,6 +4,7 @@ use super::stop_wf_run;
 use crate::{
     Code, Effects, Rejected, Reply, Stamp, State,
     internal::deadline::Kind,
+    key,
     pb::{self, LhStatus, node_run::NodeType},
     run::{Run, advance, edge, halt},
     state::Context,
@@ -17,19 +18,24 @@ pub fn apply(
     request: &pb::RescueThreadRunRequest,
     effects: &mut Effects,
 ) -> Result<Reply, Rejected> {
-    let mut run = stop_wf_run::take(state, tenant, request.wf_run_id.as_ref(), request.thread_run_number)?;
-    let mut context = state.context(stamp, effects);
-    let mut attempt = run.clone();
-    let outcome = check(&run, request.thread_run_number).and_then(|()| {
-        rescue(&mut attempt, request.thread_run_number, request.skip_current_node, &mut context)?;
-        advance::advance(&mut attempt, &mut context);
-        Ok(Reply::WfRun(Box::new(attempt.wf_run.clone())))
-    });
-    if outcome.is_ok() {
-        run = attempt;
+    let run = stop_wf_run::take(state, tenant, request.wf_run_id.as_ref(), request.thread_run_number)?;
+    let mut context = state.family_context(tenant, &run.id(), stamp, effects);
+    let target = (request.thread_run_number, request.skip_current_node);
+    match rescue(&run, target, &mut context) {
+        Ok(rescued) => {
+            let run = advance::advance(rescued, &mut context);
+            let reply = Reply::WfRun(Box::new(run.wf_run.clone()));
+            let family = context.family;
+            state.settle(run, family);
+            Ok(reply)
+        }
+        Err(rejected) => {
+            let family = context.family;
+            state.return_run(run);
+            family.leave().for_each(|(run, _)| state.return_run(run));
+            Err(rejected)
+        }
     }
-    state.put_run(run);
-    outcome
 }
 
 fn refused(message: impl Into<String>) -> Rejected {
@@ -57,27 +63,58 @@ fn check(run: &Run, number: i32) -> Result<(), Rejected> {
     Ok(())
 }
 
-/// Revives the thread and the parents that failed because of it, then lets each enter its node again, parents first: the
-/// only one whose arrival queues anything is the thread itself, so a failure leaves nothing behind.
-fn rescue(run: &mut Run, number: i32, skip: bool, context: &mut Context<'_>) -> Result<(), Rejected> {
+/// A copy of the run in which the thread, and the parents that failed because of it, try again. Parents enter their nodes
+/// first: the only one whose arrival queues anything is the thread itself, so a failure leaves nothing behind.
+fn rescue(run: &Run, (number, skip): (i32, bool), context: &mut Context<'_>) -> Result<Box<Run>, Rejected> {
+    check(run, number)?;
+    let mut rescued = Box::new(run.clone());
     let mut line = vec![number];
     while let Some(parent) = line.last().and_then(|last| failed_because_of(run, *last)) {
         line.push(parent);
     }
     for number in &line {
-        revive(run, *number);
+        revive(&mut rescued, *number);
     }
+    let above = if line.contains(&0) { rescue_waiting_parent(run, context)? } else { None };
     for again in line.into_iter().rev() {
         let could_not = |message: &str| refused(format!("Could not rescue threadRun: {message}"));
-        let Some(place) = run.place_of(again) else { continue };
+        let Some(place) = rescued.place_of(again) else { continue };
         let node = if skip && again == number {
-            edge::sink(run, place, context).map_err(|error| could_not(&error.message))?
+            edge::sink(&rescued, place, context).map_err(|error| could_not(&error.message))?
         } else {
-            run.node_run(place).map(|node_run| node_run.node_name.clone()).unwrap_or_default()
+            rescued.node_run(place).map(|node_run| node_run.node_name.clone()).unwrap_or_default()
         };
-        advance::enter(run, again, &node, context).map_err(|failure| could_not(&failure.message))?;
+        advance::enter(&mut rescued, again, &node, context).map_err(|failure| could_not(&failure.message))?;
     }
-    Ok(())
+    if let Some(above) = above {
+        context.family.replace(above);
+    }
+    Ok(rescued)
+}
+
+/// If a node of the parent WfRun waits for this run, its thread is rescued too; that must be possible (03/E-736).
+fn rescue_waiting_parent(run: &Run, context: &mut Context<'_>) -> Result<Option<Box<Run>>, Rejected> {
+    let id = run.id();
+    let waiting = match context.family.parent(&run.tenant, &id) {
+        Some(parent) => parent.children.get(&id.id).and_then(|child| child.waiting),
+        None => None,
+    };
+    let Some(waiting) = waiting.filter(|_| run.wf_run.parent_trigger.is_some()) else { return Ok(None) };
+    let Some(parent) = id.parent_wf_run_id.as_deref().and_then(|id| context.family.take(&key::run(&run.tenant, id)))
+    else {
+        return Ok(None);
+    };
+    let outcome = rescue_waiting(&parent, (waiting.thread_run_number, waiting.position), context);
+    context.family.join(parent);
+    outcome.map(Some)
+}
+
+fn rescue_waiting(parent: &Run, place: (i32, i32), context: &mut Context<'_>) -> Result<Box<Run>, Rejected> {
+    let failure = parent.node_run(place).and_then(|node_run| node_run.failures.last());
+    if failure.is_some_and(|failure| failure.was_properly_handled) || parent.place_of(place.0) != Some(place) {
+        return Err(refused("The failure of the WfRun was handled by its parent WfRun."));
+    }
+    rescue(parent, (place.0, false), context)
 }
 
 /// The parent, if it failed at a node that waits for its children, because one of them failed (03/E-735).

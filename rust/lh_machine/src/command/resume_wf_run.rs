@@ -16,10 +16,11 @@ pub fn apply(
     effects: &mut Effects,
 ) -> Result<Reply, Rejected> {
     let mut run = stop_wf_run::take(state, tenant, request.wf_run_id.as_ref(), request.thread_run_number)?;
-    let mut context = state.context(stamp, effects);
+    let mut context = state.family_context(tenant, &run.id(), stamp, effects);
     release(&mut run, request.thread_run_number);
-    advance::advance(&mut run, &mut context);
-    state.put_run(run);
+    let run = advance::advance(run, &mut context);
+    let family = context.family;
+    state.settle(run, family);
     Ok(Reply::Empty)
 }
 

@@ -2,7 +2,7 @@
 
 use crate::{
     Code, Rejected, Reply, Stamp, State, internal, key, pb,
-    run::{advance, start},
+    run::{advance, family, start},
     state::RECORD_BYTES_MAX,
 };
 
@@ -19,13 +19,20 @@ pub fn apply(
     let definitions = state.definitions.of(tenant);
     let values =
         start::initial_values(&spec, &spec.wf_spec.entrypoint_thread_name, request.variables.clone(), &definitions)?;
-    let mut run = start::new_run(tenant, id, spec, stamp.now_ms);
-    let mut context = state.context(stamp, effects);
+    let below = state.take_grave(&key::run(tenant, &id));
+    let mut context = state.family_context(tenant, &id, stamp, effects);
+    let below = match context.family.change_parent(tenant, &id) {
+        Some(parent) => family::note_child(parent, &id.id),
+        None => below,
+    };
+    let mut run = Box::new(start::new_run(tenant, id, spec, stamp.now_ms));
+    run.children = below;
     let thread_name = run.spec.wf_spec.entrypoint_thread_name.clone();
     start::start_thread(&mut run, &thread_name, pb::ThreadType::Entrypoint, None, values, &mut context);
-    advance::advance(&mut run, &mut context);
+    let run = advance::advance(run, &mut context);
     let reply = Reply::WfRun(Box::new(run.wf_run.clone()));
-    state.put_run(run);
+    let family = context.family;
+    state.settle(run, family);
     Ok(reply)
 }
 

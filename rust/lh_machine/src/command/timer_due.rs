@@ -20,15 +20,18 @@ pub fn apply(state: &mut State, stamp: &Stamp, tenant: &str, command: &internal:
         delete_wf_run::delete(state, stamp, run, from, effects);
         return;
     }
-    if run.armed_ms == command.due_ms && command.due_ms <= stamp.now_ms {
-        let mut context = state.context(stamp, effects);
-        deadline::disarm(&mut run, &mut context);
-        for due in deadline::take_due(&mut run, stamp.now_ms) {
-            handle(&mut run, &due, &mut context);
-        }
-        advance::advance(&mut run, &mut context);
+    if run.armed_ms != command.due_ms || command.due_ms > stamp.now_ms {
+        state.return_run(run);
+        return;
     }
-    state.put_run(run);
+    let mut context = state.family_context(tenant, wf_run_id, stamp, effects);
+    deadline::disarm(&mut run, &mut context);
+    for due in deadline::take_due(&mut run, stamp.now_ms) {
+        handle(&mut run, &due, &mut context);
+    }
+    let run = advance::advance(run, &mut context);
+    let family = context.family;
+    state.settle(run, family);
 }
 
 fn handle(run: &mut Run, due: &internal::Deadline, context: &mut Context<'_>) {

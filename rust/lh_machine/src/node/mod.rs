@@ -2,10 +2,12 @@
 
 mod exit;
 mod instant;
+mod run_child_wf;
 pub mod sleep;
 mod start_multiple_threads;
 mod start_thread;
 pub mod task;
+mod wait_for_child_wf;
 mod wait_for_condition;
 mod wait_for_threads;
 
@@ -83,6 +85,14 @@ pub fn arrive(run: &mut Run, place: (i32, i32), context: &mut Context<'_>) -> Re
             node_run.node_type = Some(NodeType::WaitForCondition(pb::WaitForConditionRun {}));
             Ok(())
         }
+        Some(Node::RunChildWf(child)) => {
+            node_run.node_type = Some(NodeType::RunChildWf(pb::RunChildWfNodeRun::default()));
+            run_child_wf::arrive(run, place, child, context)
+        }
+        Some(Node::WaitForChildWf(wait)) => {
+            node_run.node_type = Some(NodeType::WaitForChildWf(pb::WaitForChildWfNodeRun::default()));
+            wait_for_child_wf::arrive(run, place, wait, context)
+        }
         // RunWf refuses WfSpecs with other kinds, so this is a NodeRun whose node vanished from the definition.
         _ => Err(crate::run::failure::technical("INTERNAL_ERROR", "This kind of node is not built.")),
     }
@@ -101,6 +111,8 @@ pub fn progress(run: &mut Run, place: (i32, i32), context: &mut Context<'_>) -> 
         Some(NodeType::Entrypoint(_)) => Progress::done(context),
         Some(NodeType::StartThread(started)) => start_thread::progress(started, context),
         Some(NodeType::StartMultipleThreads(started)) => start_multiple_threads::progress(started, context),
+        Some(NodeType::RunChildWf(started)) => run_child_wf::progress(started, context),
+        Some(NodeType::WaitForChildWf(wait)) => wait_for_child_wf::progress(run, wait, context),
         Some(NodeType::WaitForThreads(_)) => wait_for_threads::progress(run, place, context),
         Some(NodeType::WaitForCondition(_)) => wait_for_condition::progress(run, place, context),
         Some(NodeType::Exit(_)) => exit::progress(run, place, context),

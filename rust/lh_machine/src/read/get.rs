@@ -6,10 +6,35 @@ use super::{
     Fetched, Stop,
     view::{nodes_at, not_found, places, with_run},
 };
-use crate::{Rejected, State, internal, key, node::task, pb, run::parse_guid, value::mask};
+use crate::{Code, Rejected, State, internal, key, node::task, pb, run::parse_guid, value::mask};
 
 pub(super) fn wf_run(state: &State, tenant: &str, id: &pb::WfRunId, fetched: &Fetched) -> Result<Vec<u8>, Stop> {
-    with_run(state, tenant, id, fetched, |view| Ok(view.wf_run.encode_to_vec()))
+    let mut wf_run = with_run(state, tenant, id, fetched, |view| Ok(view.wf_run.clone()))?;
+    if let (Some(trigger), Some(parent)) = (&mut wf_run.parent_trigger, &id.parent_wf_run_id) {
+        trigger.waiting_node_run = waiting_node_run(state, tenant, parent, &id.id, fetched)?;
+    }
+    Ok(wf_run.encode_to_vec())
+}
+
+/// The NodeRun of the parent that waits or waited for a child: the parent knows (03/E-490).
+fn waiting_node_run(
+    state: &State,
+    tenant: &str,
+    parent: &pb::WfRunId,
+    child: &str,
+    fetched: &Fetched,
+) -> Result<Option<pb::NodeRunId>, Stop> {
+    let waiting = with_run(state, tenant, parent, fetched, |view| {
+        Ok(view.children.get(child).and_then(|child| child.waiting).map(|place| pb::NodeRunId {
+            wf_run_id: Some(parent.clone()),
+            thread_run_number: place.thread_run_number,
+            position: place.position,
+        }))
+    });
+    match waiting {
+        Err(Stop::Refused(rejected)) if rejected.code == Code::NotFound => Ok(None),
+        other => other,
+    }
 }
 
 pub(super) fn node_run(state: &State, tenant: &str, id: &pb::NodeRunId, fetched: &Fetched) -> Result<Vec<u8>, Stop> {

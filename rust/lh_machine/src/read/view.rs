@@ -10,6 +10,7 @@ pub(super) struct View<'a> {
     pub(super) wf_run: &'a pb::WfRun,
     pub(super) nodes: BTreeMap<(i32, i32), &'a internal::NodeRecord>,
     pub(super) variables: Vec<&'a pb::Variable>,
+    pub(super) children: BTreeMap<&'a str, &'a internal::ChildRun>,
 }
 
 /// Calls `see` with the view of a run; `Need` if its record must be fetched first, `NOT_FOUND` if there is none.
@@ -23,7 +24,9 @@ pub(super) fn with_run<T>(
     let run_key = key::run(tenant, id);
     if let Some(run) = state.run(&run_key) {
         let nodes = run.nodes.iter().map(|(place, record)| (*place, record)).collect();
-        return see(View { wf_run: &run.wf_run, nodes, variables: run.variables.values().collect() });
+        let children = run.children.iter().map(|(id, child)| (id.as_str(), child)).collect();
+        let variables = run.variables.values().collect();
+        return see(View { wf_run: &run.wf_run, nodes, variables, children });
     }
     if state.is_gone(&run_key) {
         return Err(not_found("WfRun", &key::path(id).join("_")));
@@ -33,9 +36,10 @@ pub(super) fn with_run<T>(
         Some(None) => Err(not_found("WfRun", &key::path(id).join("_"))),
         Some(Some(value)) => {
             let record = record::decode(value).map_err(corrupt)?;
-            let wf_run = record.wf_run.as_ref().ok_or_else(|| corrupt(Corrupt("run record without WfRun".into())))?;
+            let wf_run = record.wf_run.as_ref().ok_or_else(|| not_found("WfRun", &key::path(id).join("_")))?;
             let nodes = record.nodes.iter().filter_map(|node| Some((place(node)?, node))).collect();
-            see(View { wf_run, nodes, variables: record.variables.iter().collect() })
+            let children = record.children.iter().map(|child| (child.id.as_str(), child)).collect();
+            see(View { wf_run, nodes, variables: record.variables.iter().collect(), children })
         }
     }
 }

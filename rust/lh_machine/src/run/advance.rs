@@ -1,6 +1,8 @@
 //! Passes and steps: how far a run gets within one command (spec 03 section 4).
 
-use super::{Run, failure, finish, halt, handler, timestamp};
+use std::collections::BTreeMap;
+
+use super::{Run, failure, family, finish, halt, handler, timestamp};
 use crate::{
     node::{self, Progress},
     pb,
@@ -10,21 +12,49 @@ use crate::{
 /// Most passes per run and command; the next one fails thread 0 (03/E-307).
 pub const PASSES_MAX: usize = 512;
 
-/// Advances the run by passes until one changes nothing, then brings its wake-up up to date.
-pub fn advance(run: &mut Run, context: &mut Context<'_>) {
+/// Advances the run until nothing changes, then the runs around it that this has to do with: new ones, and parents
+/// whose child ended or wrote one of their variables. Each has its own budget of passes.
+pub fn advance(mut run: Box<Run>, context: &mut Context<'_>) -> Box<Run> {
     let mut passes = 0;
+    advance_one(&mut run, &mut passes, context);
+    if context.family.is_quiet() {
+        return run;
+    }
+    let own_key = run.key.clone();
+    let mut budgets = BTreeMap::from([(own_key.clone(), passes)]);
+    let mut own = Some(run);
     loop {
-        if passes == PASSES_MAX {
+        if let Some(run) = own.take() {
+            context.family.join(run);
+        }
+        let Some(mut next) = context.family.take_due() else { break };
+        let passes = budgets.entry(next.key.clone()).or_insert(0);
+        advance_one(&mut next, passes, context);
+        context.family.join(next);
+    }
+    // The run that was joined above is always there.
+    context.family.take(&own_key).unwrap_or_else(|| unreachable!("a run leaves its family only here"))
+}
+
+/// Advances one run by passes until one changes nothing, then brings its wake-up up to date and its parent.
+fn advance_one(run: &mut Run, passes: &mut usize, context: &mut Context<'_>) {
+    loop {
+        if *passes >= PASSES_MAX {
             failure::fail_tight_loop(run, context);
             break;
         }
         if !pass(run, context) {
             break;
         }
-        passes += 1;
+        *passes += 1;
+        if context.family.has_due_below(&run.key) {
+            context.family.again(run.key.clone());
+            return;
+        }
     }
     halt::show_in_status(run);
     super::deadline::rearm(run, context);
+    family::tell_parent(run, &mut context.family);
 }
 
 /// One pass (03/E-301): failure handlers whose thread is quiet start, then each active ThreadRun gets one step, in

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{Run, advance, failure, scope::RunScope};
+use super::{
+    Run, advance, failure,
+    scope::{Place, RunScope},
+};
 use crate::{
     key, pb,
     state::{Context, RECORD_BYTES_MAX},
@@ -15,9 +18,7 @@ pub fn follow(run: &mut Run, place: (i32, i32), context: &mut Context<'_>) {
     match choose(run, place, context) {
         Ok((sink, written)) => {
             for (variable, value) in written {
-                if let Some(variable) = run.variables.get_mut(&variable) {
-                    variable.value = Some(value);
-                }
+                write(run, variable, value, context);
             }
             advance::activate(run, place.0, &sink, context);
         }
@@ -33,7 +34,26 @@ pub fn sink(run: &Run, place: (i32, i32), context: &Context<'_>) -> Result<Strin
     choose(run, place, context).map(|(sink, _)| sink)
 }
 
-type Written = BTreeMap<(i32, String), pb::VariableValue>;
+type Written = BTreeMap<Place, pb::VariableValue>;
+
+/// Sets a variable of this run or, if it is inherited, of one above, which is advanced then (03/E-805).
+fn write(run: &mut Run, (depth, thread, name): Place, value: pb::VariableValue, context: &mut Context<'_>) {
+    let mut owner = run;
+    if depth > 0 {
+        let mut id = owner.id();
+        for _ in 1..depth {
+            id = id.parent_wf_run_id.map(|parent| *parent).unwrap_or_default();
+        }
+        let tenant = owner.tenant.clone();
+        match context.family.change_parent(&tenant, &id) {
+            Some(above) => owner = above,
+            None => return,
+        }
+    }
+    if let Some(variable) = owner.variables.get_mut(&(thread, name)) {
+        variable.value = Some(value);
+    }
+}
 
 fn choose(run: &Run, place: (i32, i32), context: &Context<'_>) -> Result<(String, Written), Vse> {
     let spec = run.spec.clone();
@@ -72,8 +92,10 @@ fn mutate(run: &Run, place: (i32, i32), edge: &pb::Edge, context: &Context<'_>) 
         let named =
             |error: Vse| Vse::new(format!("Mutating variable {name} with operation {operation}: {}", error.message));
         let owner = scope.owner(name).ok_or_else(|| named(Vse::new(format!("Variable {name} is not in scope."))))?;
-        let owner_thread = run.thread(owner).map(|thread| thread.thread_spec_name.as_str()).unwrap_or_default();
-        let declared = run
+        let owning_run = scope.run_above(owner.0).unwrap_or(run);
+        let owner_thread =
+            owning_run.thread(owner.1).map(|thread| thread.thread_spec_name.as_str()).unwrap_or_default();
+        let declared = owning_run
             .spec
             .declared(owner_thread, name)
             .ok_or_else(|| named(Vse::new(format!("Variable {name} is not declared."))))?;
@@ -85,7 +107,7 @@ fn mutate(run: &Run, place: (i32, i32), edge: &pb::Edge, context: &Context<'_>) 
                 format!("RESOURCE_EXHAUSTED: the value would have {bytes} bytes, the limit is {RECORD_BYTES_MAX}.");
             return Err(named(Vse::new(text)));
         }
-        written.insert((owner, name.clone()), new);
+        written.insert(owner, new);
     }
     Ok(written)
 }

@@ -2,13 +2,14 @@
 //!
 //! `record` = to and from the store · `scope` = what assignments see · `advance` = passes and steps ·
 //! `start` = a ThreadRun begins · `finish` = a NodeRun or ThreadRun is done · `edge` = from one node to the next ·
-//! `failure` = a NodeRun or ThreadRun fails · `handler` = failure handlers · `halt` = halting and going on ·
+//! `failure` = a NodeRun or ThreadRun fails · `family` = parent and child runs · `handler` = failure handlers · `halt` = halting and going on ·
 //! `deadline` = moments at which to look again.
 
 pub mod advance;
 pub mod deadline;
 pub mod edge;
 pub mod failure;
+pub mod family;
 pub mod finish;
 pub mod halt;
 pub mod handler;
@@ -37,6 +38,8 @@ pub struct Run {
     pub variables: BTreeMap<(i32, String), pb::Variable>,
     /// What evaluation needs of each ThreadRun.
     pub threads: BTreeMap<i32, internal::ThreadState>,
+    /// The runs right below this one, by id.
+    pub children: family::Children,
     /// Moments at which the run must be looked at again; few, unordered.
     pub deadlines: Vec<internal::Deadline>,
     /// The wake-up that is armed for this run; 0 = none.

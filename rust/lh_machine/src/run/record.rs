@@ -31,6 +31,9 @@ pub fn encode(run: &Run) -> Vec<u8> {
     }
     encoding::int64::encode(7, &run.armed_ms, &mut buffer);
     encoding::string::encode(8, &String::from(&*run.tenant), &mut buffer);
+    for child in run.children.values() {
+        encoding::message::encode(9, child, &mut buffer);
+    }
     buffer
 }
 
@@ -80,6 +83,7 @@ pub fn into_run(key: Vec<u8>, record: internal::RunRecord, spec: Arc<Spec>, byte
             })
             .collect(),
         threads: record.threads.into_iter().map(|thread| (thread.number, thread)).collect(),
+        children: super::family::by_id(record.children),
         deadlines: record.deadlines,
         armed_ms: record.armed_ms,
         stored: Stored { bytes, armed: record.armed_ms != 0, ..Stored::default() },

@@ -69,6 +69,7 @@ pub fn new_run(tenant: &str, id: pb::WfRunId, spec: Arc<Spec>, now_ms: i64) -> R
         nodes: BTreeMap::new(),
         variables: BTreeMap::new(),
         threads: BTreeMap::new(),
+        children: BTreeMap::new(),
         deadlines: Vec::new(),
         armed_ms: 0,
         stored: Stored { bytes: 2048, ..Stored::default() },

@@ -18,7 +18,12 @@ pub use flush::FlushSet;
 use prost::Message;
 use queues::Queues;
 
-use crate::{Arm, Command, Effects, Outgoing, Stamp, internal, internal::command::Kind, key, run, run::record};
+use crate::{
+    Arm, Command, Effects, Outgoing, Stamp, internal,
+    internal::command::Kind,
+    key, pb,
+    run::{self, Run, family::Family, record},
+};
 
 /// Most bytes that one stored public object can have (01/SIZ-1).
 pub const RECORD_BYTES_MAX: usize = 1_047_000;
@@ -73,6 +78,10 @@ pub struct State {
 pub struct Context<'a> {
     /// The batch's time, in milliseconds since the epoch.
     pub now_ms: i64,
+    /// The batch's random number.
+    pub seed: u64,
+    /// The runs above, and those that the command starts.
+    pub family: Family,
     /// Definitions of all tenants.
     pub definitions: &'a Definitions,
     /// Queues of all tenants.
@@ -230,9 +239,39 @@ impl State {
         &self.meta
     }
 
+    /// The context for work on a run, with its ancestors in the family; [`State::settle`] brings all of them back.
+    pub(crate) fn family_context<'a>(
+        &'a mut self,
+        tenant: &str,
+        id: &pb::WfRunId,
+        stamp: &Stamp,
+        effects: &'a mut Effects,
+    ) -> Context<'a> {
+        let mut family = Family::default();
+        let mut above = id.parent_wf_run_id.as_deref();
+        while let Some(id) = above {
+            if let Some(run) = self.take_run(&key::run(tenant, id)) {
+                family.join(run);
+            }
+            above = id.parent_wf_run_id.as_deref();
+        }
+        Context { family, ..self.context(stamp, effects) }
+    }
+
+    /// Brings back a run that was worked on, and its family.
+    pub(crate) fn settle(&mut self, run: Box<Run>, family: Family) {
+        self.put_run(run);
+        for (run, changed) in family.leave() {
+            if changed { self.put_run(run) } else { self.return_run(run) }
+        }
+    }
+
+    /// The context for work that concerns no other run.
     pub(crate) fn context<'a>(&'a mut self, stamp: &Stamp, effects: &'a mut Effects) -> Context<'a> {
         Context {
             now_ms: stamp.now_ms,
+            seed: stamp.seed,
+            family: Family::default(),
             definitions: &self.definitions,
             queues: &mut self.queues,
             writes: &mut self.writes,

@@ -5,7 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Corrupt, State};
 use crate::{
     internal, key,
-    run::{Run, record},
+    run::{
+        Run,
+        family::{self, Children},
+        record,
+    },
 };
 
 /// Runs in memory and what is known about those that do not exist.
@@ -14,8 +18,9 @@ pub(super) struct Residence {
     pub(super) runs: BTreeMap<Vec<u8>, Box<Run>>,
     pub(super) dirty: BTreeSet<Vec<u8>>,
     absent: BTreeSet<Vec<u8>>,
-    /// Deleted runs, each with the number of the flush set that will tell the store.
-    gone: BTreeMap<Vec<u8>, u64>,
+    /// Deleted runs, each with the number of the flush set that will tell the store (0 = it knows) and what is left of
+    /// the runs below it.
+    gone: BTreeMap<Vec<u8>, (u64, Children)>,
     /// Records of single NodeRuns that a deletion has to see; `None` = the store has none.
     spilled: BTreeMap<Vec<u8>, Option<internal::NodeRecord>>,
     /// Records of NodeRuns that left their run with a flush set which the store may not have yet: a command that was
@@ -45,6 +50,11 @@ impl State {
             return Ok(());
         };
         let record = record::decode(value)?;
+        if record.wf_run.is_none() {
+            self.residence.absent.remove(key);
+            self.residence.gone.insert(key.to_vec(), (0, family::by_id(record.children)));
+            return Ok(());
+        }
         let uid = record.spec_uid;
         let spec = self
             .definitions
@@ -99,17 +109,25 @@ impl State {
         leaving.or(fetched)
     }
 
-    /// Remembers that a run, taken out before, does not exist any more.
-    pub(crate) fn bury(&mut self, key: &[u8]) {
+    /// Remembers that a run, taken out before, does not exist any more, and of which runs below it some do.
+    pub(crate) fn bury(&mut self, key: &[u8], left: Children) {
         self.residence.dirty.remove(key);
-        self.residence.gone.insert(key.to_vec(), self.flush.taken + 1);
+        let grave = internal::RunRecord { children: left.values().cloned().collect(), ..Default::default() };
+        let value = (!left.is_empty()).then(|| record::with_format(&grave));
+        self.writes.insert(key.to_vec(), value);
+        self.residence.gone.insert(key.to_vec(), (self.flush.taken + 1, left));
+    }
+
+    /// What a deleted run left behind; the caller makes a run of that key, or buries it again.
+    pub(crate) fn take_grave(&mut self, key: &[u8]) -> Children {
+        self.residence.gone.get_mut(key).map(|(_, left)| std::mem::take(left)).unwrap_or_default()
     }
 
     /// Forgets NodeRuns and deletions that the store has now. Deletions one set late: a record read before may still be on its way here.
     pub(super) fn forget_written(&mut self) {
         let done = self.flush.done;
         self.residence.leaving.clear();
-        self.residence.gone.retain(|_, flush| *flush >= done);
+        self.residence.gone.retain(|_, (flush, _)| *flush >= done);
     }
 
     /// True if the run is in memory.
@@ -140,6 +158,12 @@ impl State {
         self.residence.bytes += run.stored.bytes;
         self.residence.absent.remove(&run.key);
         self.residence.gone.remove(&run.key);
+        self.residence.runs.insert(run.key.clone(), run);
+    }
+
+    /// Brings back a run that was taken out and not changed.
+    pub(crate) fn return_run(&mut self, run: Box<Run>) {
+        self.residence.bytes += run.stored.bytes;
         self.residence.runs.insert(run.key.clone(), run);
     }
 

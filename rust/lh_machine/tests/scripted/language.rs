@@ -4,10 +4,13 @@
 //! `sleep_at VALUE`, `nop`, `loop` (a NOP whose edge leads back to the node before it), `exit`, `exit return=VALUE`,
 //! `exit fail=NAME`, `start THREAD [VAR=VALUE]...`, `start_many THREAD over=VALUE [VAR=VALUE]...`,
 //! `wait VALUE... | list=VALUE [strategy=FIRST|ANY] [each=FAILURE>THREAD]...`, `until VALUE OPERATOR VALUE`.
+//! `run_child SPEC [id=VALUE] [major=NUMBER] [VAR=VALUE]...`, `run_named VALUE ...` (the WfSpec's name is a value),
+//! `wait_child VALUE`.
 //! `set=VAR:VALUE` on any node puts an ASSIGN on its outgoing edge, `add=VAR:VALUE` an ADD, `on=FAILURE>THREAD` a failure
 //! handler on the node, where FAILURE is a name, `error`, `exception` or `any`. Values are `int:5`, `str:x`,
 //! `bool:true`, `double:1.5`, `json:{...}`, `null`, `$variable`, `@node` (output of a node).
-//! `~retention=SECONDS` among the variables is the retention of the WfSpec. Further ThreadSpecs follow, each as ` | NAME [VAR:TYPE]... : NODE -> ...`.
+//! A variable is private; `+` before its name makes it public, `^` inherited, `?` searchable. `~retention=SECONDS` and
+//! `~parent=NAME` among the variables belong to the WfSpec. Further ThreadSpecs follow, each as ` | NAME [VAR:TYPE]... : NODE -> ...`.
 
 use std::collections::BTreeMap;
 
@@ -85,6 +88,9 @@ pub fn task_def(words: &[&str]) -> pb::TaskDef {
 pub fn wf_spec(name: &str, head: &str, body: &str) -> pb::WfSpec {
     let mut parts = body.split(" | ");
     let entrypoint = thread_spec(head, parts.next().unwrap());
+    let parent = head.split_whitespace().find_map(|word| word.strip_prefix("~parent="));
+    let parent_wf_spec = parent
+        .map(|name| pb::wf_spec::ParentWfSpecReference { wf_spec_name: name.to_owned(), wf_spec_major_version: 0 });
     let seconds = head.split_whitespace().find_map(|word| word.strip_prefix("~retention="));
     let retention_policy = seconds.map(|seconds| pb::WorkflowRetentionPolicy {
         wf_gc_policy: Some(pb::workflow_retention_policy::WfGcPolicy::SecondsAfterWfTermination(
@@ -101,6 +107,7 @@ pub fn wf_spec(name: &str, head: &str, body: &str) -> pb::WfSpec {
         id: Some(pb::WfSpecId { name: name.to_owned(), major_version: 0, revision: 0 }),
         thread_specs,
         retention_policy,
+        parent_wf_spec,
         entrypoint_thread_name: "entrypoint".to_owned(),
         ..Default::default()
     }
@@ -110,12 +117,17 @@ fn thread_spec(head: &str, body: &str) -> pb::ThreadSpec {
     let mut thread = pb::ThreadSpec::default();
     for word in head.split_whitespace().filter(|word| !word.starts_with('~')) {
         let searchable = word.starts_with('?');
-        let (definition, required) = variable_def(word.trim_start_matches('?'));
+        let access_level = match word.as_bytes()[0] {
+            b'+' => pb::WfRunVariableAccessLevel::PublicVar,
+            b'^' => pb::WfRunVariableAccessLevel::InheritedVar,
+            _ => pb::WfRunVariableAccessLevel::PrivateVar,
+        };
+        let (definition, required) = variable_def(word.trim_start_matches(['?', '+', '^']));
         thread.variable_defs.push(pb::ThreadVarDef {
             var_def: Some(definition),
             required,
             searchable,
-            access_level: pb::WfRunVariableAccessLevel::PrivateVar as i32,
+            access_level: access_level as i32,
             ..Default::default()
         });
     }
@@ -169,7 +181,7 @@ fn handler(text: &str) -> pb::FailureHandlerDef {
 /// The words `VAR=VALUE` that give values to the variables of another thread or run.
 fn inputs(words: &[&str]) -> BTreeMap<String, pb::VariableAssignment> {
     let pairs = words.iter().filter_map(|word| word.split_once('='));
-    let reserved = ["set", "add", "on", "over"];
+    let reserved = ["set", "add", "on", "over", "id", "major"];
     let given = pairs.filter(|(name, _)| !reserved.contains(name));
     given.map(|(name, value)| (name.to_owned(), assignment(value))).collect()
 }
@@ -227,6 +239,19 @@ fn kind(words: &[&str]) -> pb::node::Node {
             iterable: option("over").map(assignment),
         }),
         "wait" => wait_for_threads(words),
+        "run_child" | "run_named" => Node::RunChildWf(pb::RunChildWfNode {
+            wf_spec: Some(match words[0] {
+                "run_child" => pb::run_child_wf_node::WfSpec::WfSpecName(words[1].to_owned()),
+                _ => pb::run_child_wf_node::WfSpec::WfSpecVar(assignment(words[1])),
+            }),
+            major_version: option("major").map_or(-1, |text| text.parse().unwrap()),
+            inputs: inputs(&words[2..]),
+            child_id: option("id").map(assignment),
+        }),
+        "wait_child" => Node::WaitForChildWf(pb::WaitForChildWfNode {
+            child_wf_run_id: Some(assignment(words[1])),
+            ..Default::default()
+        }),
         "until" => Node::WaitForCondition(pb::WaitForConditionNode {
             node_condition: Some(pb::wait_for_condition_node::NodeCondition::Condition(comparison(
                 words[1], words[2], words[3],

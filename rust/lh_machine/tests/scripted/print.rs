@@ -141,6 +141,13 @@ pub fn run(world: &World, id: &str) -> String {
             text.push_str(&format!(" error='{message}'"));
         }
     }
+    if let Some(trigger) = &wf_run.parent_trigger {
+        for (name, node_run) in [("triggered", &trigger.triggering_node_run), ("waiting", &trigger.waiting_node_run)] {
+            if let Some(id) = node_run {
+                text.push_str(&format!(" {name}={}/{}", id.thread_run_number, id.position));
+            }
+        }
+    }
     text.push('\n');
     if !is_single || !wf_run.thread_runs.iter().all(|thread| thread.halt_reasons.is_empty()) {
         wf_run.thread_runs.iter().for_each(|thread| text.push_str(&thread_line(thread)));
@@ -217,6 +224,11 @@ fn node_line(world: &World, node_run: &pb::NodeRun) -> String {
     }
     if let Some(NodeType::Sleep(sleep)) = &node_run.node_type {
         text.push_str(&format!(" until={} matured={}", ms(sleep.maturation_time.as_ref()), sleep.matured));
+    }
+    if let Some(NodeType::RunChildWf(child)) = &node_run.node_type
+        && let (Some(id), Some(spec)) = (&child.child_wf_run_id, &child.wf_spec_id)
+    {
+        text.push_str(&format!(" child={} of {}.{}", key::path(id).join("_"), spec.name, spec.revision));
     }
     if let Some(NodeType::WaitForThreads(waiting)) = &node_run.node_type {
         for thread in &waiting.threads {
@@ -305,6 +317,7 @@ fn value(value: Option<&pb::VariableValue>) -> String {
         Some(Value::Double(number)) => format!("double:{number}"),
         Some(Value::Bool(flag)) => format!("bool:{flag}"),
         Some(Value::JsonObj(text) | Value::JsonArr(text)) => format!("json:{text}"),
+        Some(Value::WfRunId(id)) => format!("wf_run:{}", key::path(id).join("_")),
         Some(other) => format!("{other:?}"),
     }
 }

@@ -1,0 +1,170 @@
+//! Parent and child WfRuns within one command: ancestors of the run that the command names, and runs that it starts.
+//!
+//! A run knows its children from what they told it ([`internal::ChildRun`]), so a command needs a run and its ancestors in
+//! memory, never its descendants: the outcome does not depend on what else happens to be there (03/E-960).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Run, is_terminal};
+use crate::{internal, key, pb};
+
+/// The other runs of a command.
+#[derive(Debug, Default)]
+pub struct Family {
+    /// Ancestors and new runs, by key; the run that is being advanced is not among them.
+    runs: BTreeMap<Vec<u8>, Box<Run>>,
+    /// Runs to be advanced, by key.
+    due: BTreeSet<Vec<u8>>,
+    changed: BTreeSet<Vec<u8>>,
+    started: usize,
+}
+
+impl Family {
+    /// Adds an ancestor that the state had.
+    pub fn join(&mut self, run: Box<Run>) {
+        self.runs.insert(run.key.clone(), run);
+    }
+
+    /// Adds a run that this command starts; it is advanced before the next pass of its parent.
+    pub fn start(&mut self, run: Box<Run>) {
+        self.started += 1;
+        self.due.insert(run.key.clone());
+        self.changed.insert(run.key.clone());
+        self.join(run);
+    }
+
+    /// How many runs the command started by nodes so far.
+    pub fn started(&self) -> usize {
+        self.started
+    }
+
+    /// The run right above one with this id, if it exists.
+    pub fn parent(&self, tenant: &str, id: &pb::WfRunId) -> Option<&Run> {
+        if self.runs.is_empty() {
+            return None;
+        }
+        let parent = id.parent_wf_run_id.as_deref()?;
+        self.runs.get(&key::run(tenant, parent)).map(|run| &**run)
+    }
+
+    /// The same, to be changed; it will be advanced.
+    pub fn change_parent(&mut self, tenant: &str, id: &pb::WfRunId) -> Option<&mut Run> {
+        let parent = key::run(tenant, id.parent_wf_run_id.as_deref()?);
+        let run = self.runs.get_mut(&parent)?;
+        self.due.insert(parent.clone());
+        self.changed.insert(parent);
+        Some(run)
+    }
+
+    /// True if no other run has to be advanced.
+    pub fn is_quiet(&self) -> bool {
+        self.due.is_empty()
+    }
+
+    /// True if a run below the one with this key has to be advanced first (keys of a tree sort parents before children).
+    pub fn has_due_below(&self, key: &[u8]) -> bool {
+        self.due.last().is_some_and(|last| last.as_slice() > key)
+    }
+
+    /// The run with this key has to be advanced again.
+    pub fn again(&mut self, key: Vec<u8>) {
+        self.due.insert(key);
+    }
+
+    /// Takes the next run to be advanced: children before their parents, so that what a new child does at once is done
+    /// before its parent goes on.
+    pub fn take_due(&mut self) -> Option<Box<Run>> {
+        while let Some(key) = self.due.pop_last() {
+            if let Some(run) = self.runs.remove(&key) {
+                self.changed.insert(key);
+                return Some(run);
+            }
+        }
+        None
+    }
+
+    /// Takes a run out.
+    pub fn take(&mut self, key: &[u8]) -> Option<Box<Run>> {
+        self.runs.remove(key)
+    }
+
+    /// Puts a changed run in the place of what it was; it will be advanced.
+    pub fn replace(&mut self, run: Box<Run>) {
+        self.due.insert(run.key.clone());
+        self.changed.insert(run.key.clone());
+        self.join(run);
+    }
+
+    /// All runs, each with whether it changed.
+    pub fn leave(self) -> impl Iterator<Item = (Box<Run>, bool)> {
+        let changed = self.changed;
+        self.runs.into_values().map(move |run| {
+            let is_changed = changed.contains(&run.key);
+            (run, is_changed)
+        })
+    }
+}
+
+/// Tells the parent how its child stands, if that is news; a parent whose child ended is advanced (03/E-484).
+pub fn tell_parent(run: &Run, family: &mut Family) {
+    let Some(id) = run.wf_run.id.as_ref().filter(|id| id.parent_wf_run_id.is_some()) else { return };
+    let parent = family.parent(&run.tenant, id);
+    let known = parent.and_then(|parent| child(&parent.children, &id.id)).map(|it| it.status());
+    // HALTED and RUNNING are the same to a parent.
+    let status = if run.is_terminal() { run.wf_run.status() } else { pb::LhStatus::Running };
+    if known == Some(status) || (known.is_none() && !is_terminal(status)) {
+        return;
+    }
+    let output = run.thread(0).and_then(|thread| thread.output.clone());
+    let failure = run.threads.get(&0).and_then(|thread| thread.failure.clone());
+    let Some(parent) = family.change_parent(&run.tenant, id) else { return };
+    let child = parent.children.entry(id.id.clone()).or_default();
+    child.id.clone_from(&id.id);
+    child.set_status(status);
+    child.output = output;
+    child.failure = failure;
+}
+
+/// What a run knows of the runs right below it, by id.
+pub type Children = BTreeMap<String, internal::ChildRun>;
+
+/// Notes a new child; returns what a deleted one of the same id left behind, for the new one to know.
+pub fn note_child(parent: &mut Run, id: &str) -> Children {
+    let mut child = internal::ChildRun { id: id.to_owned(), ..internal::ChildRun::default() };
+    child.set_status(pb::LhStatus::Running);
+    let before = parent.children.insert(id.to_owned(), child);
+    by_id(before.map(|before| before.children).unwrap_or_default())
+}
+
+/// What is known of the child with this id, unless it was deleted.
+pub fn child<'a>(children: &'a Children, id: &str) -> Option<&'a internal::ChildRun> {
+    children.get(id).filter(|child| !child.gone)
+}
+
+/// By id.
+pub fn by_id(children: impl IntoIterator<Item = internal::ChildRun>) -> Children {
+    children.into_iter().map(|child| (child.id.clone(), child)).collect()
+}
+
+/// The run at the end of `path`, ids from a child downwards, was deleted: forgotten, unless runs below it are left.
+pub fn forget(children: &mut Children, path: &[&str], left: Vec<internal::ChildRun>) {
+    match path {
+        [] => {}
+        [id] if left.is_empty() => {
+            children.remove(*id);
+        }
+        [id] => {
+            let gone = internal::ChildRun { id: (*id).to_owned(), gone: true, children: left, ..Default::default() };
+            children.insert((*id).to_owned(), gone);
+        }
+        [id, below @ ..] => {
+            let Some(child) = children.get_mut(*id) else { return };
+            let mut grandchildren = by_id(std::mem::take(&mut child.children));
+            forget(&mut grandchildren, below, left);
+            child.children = grandchildren.into_values().collect();
+            if child.gone && child.children.is_empty() {
+                children.remove(*id);
+            }
+        }
+    }
+}
