@@ -59,6 +59,21 @@ def accepting(canned: Canned) -> Canned:
     return canned
 
 
+def test_the_quickstart_is_deployed_as_it_stands(accepting: Canned, lh: Lh) -> None:
+    """A function named `workflow` makes the workflow; its task functions carry their TaskDefs' names."""
+    example = Path(__file__).parents[2] / "examples" / "quickstart" / "process.py"
+    modules_before = set(sys.modules)
+    try:
+        result = lh(f"deploy {example}")
+    finally:
+        for name in set(sys.modules) - modules_before:
+            if name == example.stem:
+                del sys.modules[name]
+    assert result.exit_code == 0, result.err
+    for name in ("reserve-stock", "charge-card", "ship", "refund", "order"):
+        assert name in result.out
+
+
 def test_a_file_is_deployed_with_its_tasks(accepting: Canned, lh: Lh, program: Path) -> None:
     """TaskDefs from functions of the same name come first; others must exist already."""
     result = lh(f"deploy {program}")

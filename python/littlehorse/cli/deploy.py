@@ -23,8 +23,8 @@ from littlehorse.cli.errors import CliError
 from littlehorse.cli.output import Answer, Table
 from littlehorse.model import GetLatestWfSpecRequest, PutWfSpecRequest, TaskDefId, WfSpecId, WfSpecIdList
 
-# The name that programs give to a function that builds their workflow.
-WORKFLOW_FUNCTION = "get_workflow"
+# The names that programs give to a function that builds their workflow.
+WORKFLOW_FUNCTIONS = ("get_workflow", "workflow")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -73,10 +73,11 @@ def _load(source: str) -> tuple[ModuleType, list[Any]]:
     from littlehorse.workflow import Workflow
 
     found = [value for value in vars(module).values() if isinstance(value, Workflow)]
-    if not found and callable(getattr(module, WORKFLOW_FUNCTION, None)):
-        found = [_as_workflow(getattr(module, WORKFLOW_FUNCTION), source)]
     if not found:
-        raise CliError(f"{source} holds no Workflow and no function {WORKFLOW_FUNCTION}().")
+        functions = [function for name in WORKFLOW_FUNCTIONS if callable(function := getattr(module, name, None))]
+        found = [_as_workflow(function, source) for function in functions]
+    if not found:
+        raise CliError(f"{source} holds no Workflow and no function {' or '.join(WORKFLOW_FUNCTIONS)}.")
     return module, found
 
 
