@@ -22,6 +22,8 @@ pub struct Spec {
     pub variable_types: BTreeMap<String, pb::TypeDefinition>,
     /// Names of variables that have index entries, with their definitions.
     pub indexed_variables: BTreeMap<String, pb::ThreadVarDef>,
+    /// Some ThreadSpec has its completed threads archived after some time.
+    pub archives_threads: bool,
     /// Access level of each variable, by name.
     access_levels: BTreeMap<String, pb::WfRunVariableAccessLevel>,
     /// What this WfSpec uses that is not built yet; `None` = everything it uses runs.
@@ -59,7 +61,18 @@ impl Spec {
             }
         }
         let not_built = not_built(&wf_spec);
-        Self { uid, wf_spec, id, threads, variable_types, indexed_variables, access_levels, not_built }
+        let archives_threads = wf_spec.thread_specs.values().any(|thread| thread.retention_policy.is_some());
+        Self {
+            uid,
+            wf_spec,
+            id,
+            threads,
+            variable_types,
+            indexed_variables,
+            archives_threads,
+            access_levels,
+            not_built,
+        }
     }
 
     /// The ThreadSpec of this name.

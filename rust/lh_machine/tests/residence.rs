@@ -17,7 +17,7 @@ use lh_machine::{
 use prost::Message;
 
 const TENANT: &str = "default";
-const SPECS: [&str; 11] = [
+const SPECS: [&str; 12] = [
     "spec one n:INT : task work retries=2 backoff=50,2,400 timeout=1 set=n:int:5 -> exit return=$n",
     "spec two n:INT : task work retries=1 -> sleep int:1 -> task other in=$n timeout=2 -> exit",
     "spec three n:INT : nop set=n:int:1 -> task other in=$n set=n:@2-task -> task work -> exit return=$n",
@@ -34,6 +34,9 @@ const SPECS: [&str; 11] = [
      @1-run_child on=any>rescue -> wait_child @2-run_child -> until $n EQUALS int:9 -> exit | rescue : exit",
     "spec eleven m:INT ^n:INT : task other in=$n add=n:int:1 -> sleep int:1 -> task work on=error>rescue set=n:int:9 -> \
      exit return=$n | rescue : exit",
+    "spec twelve n:INT l:JSON_ARR=json:[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,\
+     30,31,32,33,34,35,36,37,38,39,40] : start_many now over=$l -> start_many child over=$l -> task work -> exit | child \
+     INPUT:INT : until $n EQUALS int:4 -> exit | now ~keep=1 INPUT:INT : nop set=n:$INPUT -> exit",
     "spec eight n:INT : start child -> until $n EQUALS int:4 -> exit | child : task work set=n:int:4 -> sleep int:1 -> exit",
 ];
 
@@ -110,10 +113,11 @@ impl Outside {
             10 if self.runs > 0 => self.intervene(numbers),
             0..=2 => {
                 self.runs += 1;
-                let names = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "absent"];
+                let names =
+                    ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "twelve", "absent"];
                 let mut request = pb::RunWfRequest {
                     id: Some(format!("run-{}", numbers.below(self.runs) + numbers.below(2))),
-                    wf_spec_name: names[numbers.below(11) as usize].to_owned(),
+                    wf_spec_name: names[numbers.below(12) as usize].to_owned(),
                     ..Default::default()
                 };
                 let value = pb::VariableValue { value: Some(pb::variable_value::Value::Int(now_ms + 100)) };
@@ -243,10 +247,32 @@ fn run_seed(seed: u64) {
     assert!(started > 20, "seed {seed}: the script ran workflows ({started})");
 }
 
+type Store = BTreeMap<Vec<u8>, Vec<u8>>;
+
+/// A store with every NodeRun in a record of its own: when they leave the record of their run depends on flushes.
+fn spread(store: &Store) -> Store {
+    let mut spread = Store::new();
+    for (key, value) in store {
+        if key[0] != key::TABLE_TREE || key::is_node(key) {
+            spread.insert(key.clone(), value.clone());
+            continue;
+        }
+        let mut record = internal::RunRecord::decode(&value[1..]).unwrap();
+        for node in std::mem::take(&mut record.nodes) {
+            let id = node.node_run.as_ref().unwrap().id.clone().unwrap();
+            let key = key::node(TENANT, &id.wf_run_id.unwrap(), id.thread_run_number, id.position);
+            spread.insert(key, [&value[..1], &node.encode_to_vec()].concat());
+        }
+        spread.insert(key.clone(), [&value[..1], &record.encode_to_vec()].concat());
+    }
+    spread
+}
+
 /// Keys under which two stores differ.
 fn difference(one: &Replica, other: &Replica) -> Vec<String> {
-    let keys: std::collections::BTreeSet<_> = one.store.keys().chain(other.store.keys()).collect();
-    let differs = |key: &&&Vec<u8>| one.store.get(**key) != other.store.get(**key);
+    let (one, other) = (spread(&one.store), spread(&other.store));
+    let keys: std::collections::BTreeSet<_> = one.keys().chain(other.keys()).collect();
+    let differs = |key: &&&Vec<u8>| one.get(**key) != other.get(**key);
     keys.iter().filter(differs).map(|key| String::from_utf8_lossy(key).into_owned()).collect()
 }
 

@@ -16,6 +16,7 @@ pub const SERVICE_PATH: &str = "/littlehorse.LittleHorse/";
 pub enum HotRpc {
     CountTaskRun,
     DeleteWfRun,
+    GetInactiveThreadRun,
     GetNodeRun,
     GetServerVersion,
     GetTaskRun,
@@ -110,7 +111,7 @@ pub const ROUTES: [Route; 108] = [
     row("GetCorrelatedEvent", Unimplemented, needs(AclExternalEvent, Read)),
     row("GetExternalEvent", Unimplemented, needs(AclExternalEvent, Read)),
     row("GetExternalEventDef", Unimplemented, needs(AclExternalEvent, Read)),
-    row("GetInactiveThreadRun", Unimplemented, needs(AclWorkflow, Read)),
+    row("GetInactiveThreadRun", Hot(GetInactiveThreadRun), needs(AclWorkflow, Read)),
     row("GetLatestUserTaskDef", Unimplemented, needs(AclUserTask, Read)),
     row("GetLatestWfSpec", Cold, needs(AclWorkflow, Read)),
     row("GetMetricWindow", Unimplemented, needs(AclWorkflow, Read)),

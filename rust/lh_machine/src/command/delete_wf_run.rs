@@ -140,6 +140,8 @@ fn go_on_later(run: &mut Run, next: (i32, i32), now_ms: i64) {
             thread.halt_reasons = vec![pb::ThreadHaltReason { reason: Some(reason) }];
         }
     }
+    run.queued.clear();
+    run.wf_run.thread_run_queue.clear();
     run.deadlines.clear();
     let kind = Some(Kind::Delete(crate::internal::deadline::Delete {}));
     run.deadlines.push(Deadline { due_ms: now_ms, thread_run_number: next.0, position: next.1, kind });

@@ -87,8 +87,7 @@ fn find_attempt(state: &State, run_key: &[u8], report: &pb::ReportTaskRun, place
     let Some(run) = state.run(run_key) else { return Attempt::Unknown };
     let number = report.attempt_number;
     let Some(record) = run.nodes.get(&place) else {
-        let thread = run.thread_index(place.0).map(|index| &run.wf_run.thread_runs[index]);
-        let visited = thread.is_some_and(|thread| (0..=thread.current_node_position).contains(&place.1));
+        let visited = run.thread(place.0).is_some_and(|thread| (0..=thread.current_node_position).contains(&place.1));
         return if visited { Attempt::NotRunning } else { Attempt::Unknown };
     };
     let Some(task_run) = &record.task_run else { return Attempt::Unknown };

@@ -47,7 +47,8 @@ fn handle(run: &mut Run, due: &internal::Deadline, context: &mut Context<'_>) {
         {
             time_out(run, place, due.due_ms, context);
         }
-        Some(Kind::TaskRetry(_) | Kind::TaskTimeout(_) | Kind::Retention(_) | Kind::Delete(_)) | None => {}
+        Some(Kind::TaskRetry(_) | Kind::TaskTimeout(_) | Kind::Retention(_) | Kind::Delete(_) | Kind::Archive(_))
+        | None => {}
     }
 }
 

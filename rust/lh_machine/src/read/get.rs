@@ -16,6 +16,40 @@ pub(super) fn wf_run(state: &State, tenant: &str, id: &pb::WfRunId, fetched: &Fe
     Ok(wf_run.encode_to_vec())
 }
 
+/// A thread that is not in the WfRun's record: completed and archived, or queued (03/E-923).
+pub(super) fn inactive_thread_run(
+    state: &State,
+    tenant: &str,
+    id: &pb::InactiveThreadRunId,
+    fetched: &Fetched,
+) -> Result<Vec<u8>, Stop> {
+    use pb::inactive_thread_run::InactiveReason;
+    let wf_run_id = id.wf_run_id.as_ref().ok_or_else(|| missing("wf_run_id"))?;
+    let number = id.thread_run_number;
+    with_run(state, tenant, wf_run_id, fetched, |view| {
+        let archived = view
+            .archived
+            .iter()
+            .find(|thread| thread.number == number)
+            .map(|thread| ((*thread).clone(), InactiveReason::Archived(pb::ArchivedThreadRunInfo {})));
+        let queued = view.queued.iter().find_map(|queued| {
+            let thread = queued.thread.as_ref().filter(|thread| thread.number == number)?;
+            let mut input_vars = queued.inputs.clone();
+            input_vars.values_mut().for_each(mask::mask_structs);
+            for name in &queued.masked {
+                input_vars.insert(name.clone(), mask::mask_value());
+            }
+            let info = pb::QueuedThreadRunInfo { input_vars };
+            Some((thread.clone(), InactiveReason::Queued(info)))
+        });
+        let shown = || format!("{}/{number}", key::path(wf_run_id).join("_"));
+        let (thread, reason) = archived.or(queued).ok_or_else(|| not_found("InactiveThreadRun", &shown()))?;
+        let inactive =
+            pb::InactiveThreadRun { thread_run: Some(thread), inactive_reason: Some(reason), id: Some(id.clone()) };
+        Ok(inactive.encode_to_vec())
+    })
+}
+
 /// The NodeRun of the parent that waits or waited for a child: the parent knows (03/E-490).
 fn waiting_node_run(
     state: &State,

@@ -17,6 +17,8 @@ use crate::{Rejected, State, command::register_task_worker::WORKER_EXPIRES_MS, k
 pub enum Read {
     /// GetWfRun.
     WfRun(pb::WfRunId),
+    /// GetInactiveThreadRun.
+    InactiveThreadRun(pb::InactiveThreadRunId),
     /// GetNodeRun.
     NodeRun(pb::NodeRunId),
     /// GetTaskRun.
@@ -42,6 +44,7 @@ impl Read {
     pub fn root_id(&self) -> Option<&str> {
         let id = match self {
             Self::WfRun(id) => Some(id),
+            Self::InactiveThreadRun(id) => id.wf_run_id.as_ref(),
             Self::NodeRun(id) => id.wf_run_id.as_ref(),
             Self::TaskRun(id) => id.wf_run_id.as_ref(),
             Self::Variable(id) | Self::UnmaskedVariable(id) => id.wf_run_id.as_ref(),
@@ -82,6 +85,7 @@ impl From<Rejected> for Stop {
 pub fn read(state: &State, tenant: &str, read: &Read, fetched: &Fetched, now_ms: i64) -> ReadOutcome {
     let answer = match read {
         Read::WfRun(id) => get::wf_run(state, tenant, id, fetched),
+        Read::InactiveThreadRun(id) => get::inactive_thread_run(state, tenant, id, fetched),
         Read::NodeRun(id) => get::node_run(state, tenant, id, fetched),
         Read::TaskRun(id) => get::task_run(state, tenant, id, fetched),
         Read::Variable(id) => get::variable(state, tenant, id, fetched, true),

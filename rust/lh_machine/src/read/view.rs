@@ -10,6 +10,8 @@ pub(super) struct View<'a> {
     pub(super) wf_run: &'a pb::WfRun,
     pub(super) nodes: BTreeMap<(i32, i32), &'a internal::NodeRecord>,
     pub(super) variables: Vec<&'a pb::Variable>,
+    pub(super) archived: Vec<&'a pb::ThreadRun>,
+    pub(super) queued: Vec<&'a internal::QueuedThread>,
     pub(super) children: BTreeMap<&'a str, &'a internal::ChildRun>,
 }
 
@@ -26,7 +28,8 @@ pub(super) fn with_run<T>(
         let nodes = run.nodes.iter().map(|(place, record)| (*place, record)).collect();
         let children = run.children.iter().map(|(id, child)| (id.as_str(), child)).collect();
         let variables = run.variables.values().collect();
-        return see(View { wf_run: &run.wf_run, nodes, variables, children });
+        let (archived, queued) = (run.archived.values().collect(), run.queued.values().collect());
+        return see(View { wf_run: &run.wf_run, nodes, variables, archived, queued, children });
     }
     if state.is_gone(&run_key) {
         return Err(not_found("WfRun", &key::path(id).join("_")));
@@ -39,7 +42,8 @@ pub(super) fn with_run<T>(
             let wf_run = record.wf_run.as_ref().ok_or_else(|| not_found("WfRun", &key::path(id).join("_")))?;
             let nodes = record.nodes.iter().filter_map(|node| Some((place(node)?, node))).collect();
             let children = record.children.iter().map(|child| (child.id.as_str(), child)).collect();
-            see(View { wf_run, nodes, variables: record.variables.iter().collect(), children })
+            let (archived, queued) = (record.archived.iter().collect(), record.queued.iter().collect());
+            see(View { wf_run, nodes, variables: record.variables.iter().collect(), archived, queued, children })
         }
     }
 }
@@ -80,6 +84,7 @@ pub(super) fn places<'a>(view: &View<'a>, thread: Option<i32>) -> impl Iterator<
         .wf_run
         .thread_runs
         .iter()
+        .chain(view.archived.iter().copied())
         .filter(|run| thread.is_none_or(|number| number == run.number))
         .map(|run| (run.number, run.current_node_position))
         .collect();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Run, failure, family, finish, halt, handler, timestamp};
+use super::{Run, failure, family, finish, halt, handler, room, timestamp};
 use crate::{
     node::{self, Progress},
     pb,
@@ -52,19 +52,23 @@ fn advance_one(run: &mut Run, passes: &mut usize, context: &mut Context<'_>) {
             return;
         }
     }
+    room::archive_expired(run, context.now_ms);
     halt::show_in_status(run);
     super::deadline::rearm(run, context);
     family::tell_parent(run, &mut context.family);
 }
 
-/// One pass (03/E-301): failure handlers whose thread is quiet start, then each active ThreadRun gets one step, in
+/// One pass (03/E-301): queued threads start while there is room, failure handlers whose thread is quiet start, then each active ThreadRun gets one step, in
 /// creation order, those created in this pass included.
 fn pass(run: &mut Run, context: &mut Context<'_>) -> bool {
-    let mut changed = handler::start_pending(run, context);
-    let mut index = 0;
-    while index < run.wf_run.thread_runs.len() {
+    room::relieve(run);
+    let mut changed = room::drain(run, context);
+    changed |= handler::start_pending(run, context);
+    run.cursor = 0;
+    while run.cursor < run.wf_run.thread_runs.len() {
+        let index = run.cursor;
+        run.cursor += 1;
         changed |= step(run, index, context);
-        index += 1;
     }
     changed
 }

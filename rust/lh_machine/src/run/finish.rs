@@ -1,6 +1,6 @@
 //! A NodeRun is finished, a ThreadRun completes, a WfRun ends (03/E-302, E-221).
 
-use super::{Run, edge, handler, is_terminal, timestamp};
+use super::{Run, edge, handler, is_terminal, room, timestamp};
 use crate::{
     internal::deadline::{Kind, Retention},
     pb::{self, workflow_retention_policy::WfGcPolicy},
@@ -64,6 +64,9 @@ fn complete_thread(run: &mut Run, number: i32, output: Option<pb::VariableValue>
     }
     if number == 0 {
         end_run(run, pb::LhStatus::Completed, context);
+    } else {
+        room::note_completed(run, number, context);
+        room::relieve(run);
     }
 }
 

@@ -21,8 +21,11 @@ pub fn halt(run: &mut Run, number: i32, reason: Reason) {
     }
     let is_interrupt = matches!(reason, Reason::PendingInterrupt(_));
     thread.halt_reasons.push(pb::ThreadHaltReason { reason: Some(reason) });
-    if thread.status() != LhStatus::Halted {
-        thread.set_status(LhStatus::Halting);
+    match thread.status() {
+        // A queued thread has nothing that would have to come to rest (03/E-914).
+        LhStatus::Starting => thread.set_status(LhStatus::Halted),
+        LhStatus::Halted => {}
+        _ => thread.set_status(LhStatus::Halting),
     }
     let place = (number, thread.current_node_position);
     let children = thread.child_thread_ids.clone();
@@ -92,6 +95,22 @@ pub fn release(run: &mut Run, number: i32, context: &mut Context<'_>) -> bool {
         resume(run, number, context);
     }
     true
+}
+
+/// Drops the resolved reasons of a queued thread; with the last one it may start again (03/E-914). True if it may.
+pub fn release_queued(run: &mut Run, number: i32) -> bool {
+    let Some(thread) = run.thread(number).filter(|thread| thread.status() == LhStatus::Halted) else { return false };
+    let unresolved = |present: &&pb::ThreadHaltReason| {
+        present.reason.as_ref().is_some_and(|reason| !is_resolved(run, thread, reason))
+    };
+    let left: Vec<pb::ThreadHaltReason> = thread.halt_reasons.iter().filter(unresolved).cloned().collect();
+    let Some(thread) = run.thread_mut(number) else { return false };
+    let may_start = left.is_empty();
+    thread.halt_reasons = left;
+    if may_start {
+        thread.set_status(LhStatus::Starting);
+    }
+    may_start
 }
 
 /// The thread goes on; with a failure that nobody handled it ends (03/E-607).

@@ -3,7 +3,7 @@
 //! `record` = to and from the store · `scope` = what assignments see · `advance` = passes and steps ·
 //! `start` = a ThreadRun begins · `finish` = a NodeRun or ThreadRun is done · `edge` = from one node to the next ·
 //! `failure` = a NodeRun or ThreadRun fails · `family` = parent and child runs · `handler` = failure handlers · `halt` = halting and going on ·
-//! `deadline` = moments at which to look again.
+//! `room` = how many threads are active · `deadline` = moments at which to look again.
 
 pub mod advance;
 pub mod deadline;
@@ -14,6 +14,7 @@ pub mod finish;
 pub mod halt;
 pub mod handler;
 pub mod record;
+pub mod room;
 pub mod scope;
 pub mod start;
 
@@ -36,6 +37,12 @@ pub struct Run {
     pub nodes: BTreeMap<(i32, i32), internal::NodeRecord>,
     /// Variables by (thread, name).
     pub variables: BTreeMap<(i32, String), pb::Variable>,
+    /// ThreadRuns that completed and left the public record, by number.
+    pub archived: BTreeMap<i32, pb::ThreadRun>,
+    /// ThreadRuns that wait for room, by number.
+    pub queued: BTreeMap<i32, internal::QueuedThread>,
+    /// While a pass lasts: index of the next active ThreadRun to get a step.
+    pub cursor: usize,
     /// What evaluation needs of each ThreadRun.
     pub threads: BTreeMap<i32, internal::ThreadState>,
     /// The runs right below this one, by id.
@@ -86,20 +93,28 @@ impl Run {
         direct.or_else(|| threads.iter().position(|thread| thread.number == number))
     }
 
-    /// The ThreadRun of this number.
+    /// The ThreadRun of this number: active, archived or queued (03/E-922).
     pub fn thread(&self, number: i32) -> Option<&pb::ThreadRun> {
-        self.wf_run.thread_runs.get(self.thread_index(number)?)
+        match self.thread_index(number) {
+            Some(index) => self.wf_run.thread_runs.get(index),
+            None => {
+                let queued = || self.queued.get(&number).and_then(|queued| queued.thread.as_ref());
+                self.archived.get(&number).or_else(queued)
+            }
+        }
     }
 
-    /// The active ThreadRun of this number, to be changed.
+    /// The ThreadRun of this number, to be changed: active or queued, for archived ones do not change.
     pub fn thread_mut(&mut self, number: i32) -> Option<&mut pb::ThreadRun> {
-        let index = self.thread_index(number)?;
-        self.wf_run.thread_runs.get_mut(index)
+        match self.thread_index(number) {
+            Some(index) => self.wf_run.thread_runs.get_mut(index),
+            None => self.queued.get_mut(&number).and_then(|queued| queued.thread.as_mut()),
+        }
     }
 
     /// Every ThreadRun that the run ever had and that is not queued, in no particular order.
     pub fn every_thread(&self) -> impl Iterator<Item = &pb::ThreadRun> {
-        self.wf_run.thread_runs.iter()
+        self.wf_run.thread_runs.iter().chain(self.archived.values())
     }
 
     /// True once a deletion has begun that takes several commands (03/E-943).

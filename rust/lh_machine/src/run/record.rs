@@ -34,6 +34,12 @@ pub fn encode(run: &Run) -> Vec<u8> {
     for child in run.children.values() {
         encoding::message::encode(9, child, &mut buffer);
     }
+    for thread in run.archived.values() {
+        encoding::message::encode(10, thread, &mut buffer);
+    }
+    for thread in run.queued.values() {
+        encoding::message::encode(11, thread, &mut buffer);
+    }
     buffer
 }
 
@@ -84,6 +90,9 @@ pub fn into_run(key: Vec<u8>, record: internal::RunRecord, spec: Arc<Spec>, byte
             .collect(),
         threads: record.threads.into_iter().map(|thread| (thread.number, thread)).collect(),
         children: super::family::by_id(record.children),
+        archived: record.archived.into_iter().map(|thread| (thread.number, thread)).collect(),
+        queued: record.queued.into_iter().filter_map(|queued| Some((queued.thread.as_ref()?.number, queued))).collect(),
+        cursor: 0,
         deadlines: record.deadlines,
         armed_ms: record.armed_ms,
         stored: Stored { bytes, armed: record.armed_ms != 0, ..Stored::default() },

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::{Run, Stored, advance, guid_suffix, scope::RunScope, timestamp};
+use super::{Run, Stored, advance, guid_suffix, room, scope::RunScope, timestamp};
 use crate::{
     Rejected, internal, key, pb,
     spec::Spec,
@@ -68,6 +68,9 @@ pub fn new_run(tenant: &str, id: pb::WfRunId, spec: Arc<Spec>, now_ms: i64) -> R
         wf_run,
         nodes: BTreeMap::new(),
         variables: BTreeMap::new(),
+        archived: BTreeMap::new(),
+        queued: BTreeMap::new(),
+        cursor: 0,
         threads: BTreeMap::new(),
         children: BTreeMap::new(),
         deadlines: Vec::new(),
@@ -76,7 +79,7 @@ pub fn new_run(tenant: &str, id: pb::WfRunId, spec: Arc<Spec>, now_ms: i64) -> R
     }
 }
 
-/// Starts a ThreadRun with its final number and enters its ENTRYPOINT node; returns the number.
+/// Starts a ThreadRun, or queues it if there is no room; returns its final number.
 pub fn start_thread(
     run: &mut Run,
     thread_name: &str,
@@ -87,27 +90,44 @@ pub fn start_thread(
 ) -> i32 {
     let number = run.wf_run.greatest_threadrun_number + 1;
     run.wf_run.greatest_threadrun_number = number;
-    let now = timestamp(context.now_ms);
-    create_variables(run, number, thread_name, values, now);
-    run.threads.insert(number, internal::ThreadState { number, ..Default::default() });
     let mut thread = pb::ThreadRun {
         wf_spec_id: Some(run.spec.id.clone()),
         number,
         thread_spec_name: thread_name.to_owned(),
-        start_time: Some(now),
         parent_thread_id: parent,
-        current_node_position: -1,
         ..pb::ThreadRun::default()
     };
-    thread.set_status(pb::LhStatus::Running);
     thread.set_type(kind);
-    run.wf_run.thread_runs.push(thread);
     if let Some(parent) = parent.and_then(|parent| run.thread_mut(parent)) {
         parent.child_thread_ids.push(number);
     }
-    let entrypoint = run.spec.threads.get(thread_name).map(|facts| facts.entrypoint.clone()).unwrap_or_default();
-    advance::activate(run, number, &entrypoint, context);
+    if room::must_wait(run, kind) {
+        thread.start_time = Some(timestamp(context.now_ms));
+        room::enqueue(run, thread, values);
+    } else {
+        activate_thread(run, thread, values, context);
+    }
     number
+}
+
+/// The ThreadRun becomes active: it gets its Variables and enters its ENTRYPOINT node.
+pub(super) fn activate_thread(
+    run: &mut Run,
+    mut thread: pb::ThreadRun,
+    values: BTreeMap<String, pb::VariableValue>,
+    context: &mut Context<'_>,
+) {
+    let number = thread.number;
+    let now = timestamp(context.now_ms);
+    create_variables(run, number, &thread.thread_spec_name, values, now);
+    run.threads.insert(number, internal::ThreadState { number, ..Default::default() });
+    thread.start_time = Some(now);
+    thread.current_node_position = -1;
+    thread.set_status(pb::LhStatus::Running);
+    let facts = run.spec.threads.get(&thread.thread_spec_name);
+    let entrypoint = facts.map(|facts| facts.entrypoint.clone()).unwrap_or_default();
+    run.wf_run.thread_runs.push(thread);
+    advance::activate(run, number, &entrypoint, context);
 }
 
 /// One Variable per value (03/E-801).

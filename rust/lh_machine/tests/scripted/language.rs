@@ -10,7 +10,7 @@
 //! handler on the node, where FAILURE is a name, `error`, `exception` or `any`. Values are `int:5`, `str:x`,
 //! `bool:true`, `double:1.5`, `json:{...}`, `null`, `$variable`, `@node` (output of a node).
 //! A variable is private; `+` before its name makes it public, `^` inherited, `?` searchable. `~retention=SECONDS` and
-//! `~parent=NAME` among the variables belong to the WfSpec. Further ThreadSpecs follow, each as ` | NAME [VAR:TYPE]... : NODE -> ...`.
+//! `~parent=NAME` among the variables belong to the WfSpec, `~keep=SECONDS` to the ThreadSpec. Further ThreadSpecs follow, each as ` | NAME [VAR:TYPE]... : NODE -> ...`.
 
 use std::collections::BTreeMap;
 
@@ -115,6 +115,12 @@ pub fn wf_spec(name: &str, head: &str, body: &str) -> pb::WfSpec {
 
 fn thread_spec(head: &str, body: &str) -> pb::ThreadSpec {
     let mut thread = pb::ThreadSpec::default();
+    let seconds = head.split_whitespace().find_map(|word| word.strip_prefix("~keep="));
+    thread.retention_policy = seconds.map(|seconds| pb::ThreadRetentionPolicy {
+        thread_gc_policy: Some(pb::thread_retention_policy::ThreadGcPolicy::SecondsAfterThreadTermination(
+            seconds.parse().unwrap(),
+        )),
+    });
     for word in head.split_whitespace().filter(|word| !word.starts_with('~')) {
         let searchable = word.starts_with('?');
         let access_level = match word.as_bytes()[0] {

@@ -167,6 +167,37 @@ pub fn run(world: &World, id: &str) -> String {
     text
 }
 
+/// Numbers of the active and of the queued threads.
+pub fn threads(world: &World, id: &str) -> String {
+    let wf_run = pb::WfRun::decode(&*fetch(world, &Read::WfRun(wf_run_id(id))).unwrap()).unwrap();
+    let active: Vec<i32> = wf_run.thread_runs.iter().map(|thread| thread.number).collect();
+    let status = wf_run.status().as_str_name();
+    let (queue, greatest) = (&wf_run.thread_run_queue, wf_run.greatest_threadrun_number);
+    format!("{status} greatest={greatest} active {}: {active:?} queue {queue:?}\n", active.len())
+}
+
+/// A thread that is archived or queued.
+pub fn inactive(world: &World, id: &str, number: i32) -> String {
+    use pb::inactive_thread_run::InactiveReason;
+    let id = pb::InactiveThreadRunId { wf_run_id: Some(wf_run_id(id)), thread_run_number: number };
+    match fetch(world, &Read::InactiveThreadRun(id)) {
+        Err(rejected) => format!("{rejected}\n"),
+        Ok(bytes) => {
+            let inactive = pb::InactiveThreadRun::decode(&*bytes).unwrap();
+            let reason = match inactive.inactive_reason {
+                Some(InactiveReason::Archived(_)) => "archived".to_owned(),
+                Some(InactiveReason::Queued(info)) => {
+                    let shown =
+                        |(name, input): (&String, &pb::VariableValue)| format!(" {name}={}", value(Some(input)));
+                    format!("queued{}", info.input_vars.iter().map(shown).collect::<String>())
+                }
+                None => "no reason".to_owned(),
+            };
+            format!("{reason}\n{}", thread_line(&inactive.thread_run.unwrap()))
+        }
+    }
+}
+
 fn thread_line(thread: &pb::ThreadRun) -> String {
     use pb::thread_halt_reason::Reason;
     let mut text = format!(

@@ -4,7 +4,8 @@
 //! `run_wf ID SPEC [VAR=VALUE]...`, `claim DEF POLL`, `unclaim ID NODE ATTEMPT`,
 //! `report ID NODE ATTEMPT success [VALUE] | failed [TEXT] | exception NAME | status NUMBER`, `timer ID DUE`,
 //! `stop ID THREAD`, `resume ID THREAD`, `rescue ID THREAD [skip]`, `delete ID`;
-//! `flush` (shows what the store gets), `restart` (a new machine on the same store), `show ID` (the run in full).
+//! `flush` (shows what the store gets), `restart` (a new machine on the same store), `show ID` (the run in full),
+//! `threads ID` (which are active and queued), `inactive ID THREAD`.
 
 use std::collections::BTreeMap;
 
@@ -51,6 +52,8 @@ impl World {
             "flush" => self.flush(),
             "restart" => self.restart(),
             "show" => print::run(self, words[1]),
+            "threads" => print::threads(self, words[1]),
+            "inactive" => print::inactive(self, words[1], words[2].parse().unwrap()),
             other => panic!("unknown command {other}"),
         }
     }

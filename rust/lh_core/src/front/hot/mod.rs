@@ -2,6 +2,7 @@
 
 pub mod count_task_run;
 pub mod delete_wf_run;
+pub mod get_inactive_thread_run;
 pub mod get_node_run;
 pub mod get_server_version;
 pub mod get_task_run;
@@ -31,6 +32,7 @@ use crate::front::{Caller, Front, frames::Framed, placement, routes::HotRpc, sta
 pub async fn answer(front: &Front, rpc: HotRpc, caller: &Caller, request: Bytes) -> Result<Framed, Status> {
     match rpc {
         HotRpc::CountTaskRun => count_task_run::answer(front, caller, request).await,
+        HotRpc::GetInactiveThreadRun => get_inactive_thread_run::answer(front, caller, request).await,
         HotRpc::GetNodeRun => get_node_run::answer(front, caller, request).await,
         HotRpc::GetServerVersion => Ok(get_server_version::answer(front)),
         HotRpc::GetTaskRun => get_task_run::answer(front, caller, request).await,
