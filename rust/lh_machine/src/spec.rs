@@ -47,7 +47,11 @@ impl Spec {
     /// Prepares a stored WfSpec.
     pub fn new(uid: u64, wf_spec: pb::WfSpec) -> Self {
         let id = wf_spec.id.clone().unwrap_or_default();
-        let threads = wf_spec.thread_specs.iter().map(|(name, spec)| (name.clone(), thread_facts(spec))).collect();
+        let threads = wf_spec
+            .thread_specs
+            .iter()
+            .map(|(name, spec)| (name.clone(), thread_facts(&wf_spec, name, spec)))
+            .collect();
         let mut variable_types = BTreeMap::new();
         let mut indexed_variables = BTreeMap::new();
         let mut access_levels = BTreeMap::new();
@@ -104,7 +108,7 @@ impl Spec {
     }
 }
 
-fn thread_facts(spec: &pb::ThreadSpec) -> ThreadFacts {
+fn thread_facts(wf_spec: &pb::WfSpec, thread: &str, spec: &pb::ThreadSpec) -> ThreadFacts {
     let mut facts = ThreadFacts::default();
     let mut variables = spec.variable_defs.iter().filter_map(|definition| definition.var_def.as_ref());
     facts.input_type = variables.find(|variable| variable.name == INPUT).map(crate::value::types::var_def_type);
@@ -113,34 +117,45 @@ fn thread_facts(spec: &pb::ThreadSpec) -> ThreadFacts {
             facts.entrypoint.clone_from(name);
         }
         collect_node_references(node, &mut facts.referenced_outputs);
-        facts.feeds.insert(name.clone(), next_task_defs(spec, node));
+        facts.feeds.insert(name.clone(), next_task_defs(wf_spec, thread, name));
     }
     facts
 }
 
-/// TaskDefs of the TASK nodes reachable from `from` over nodes that never wait.
-fn next_task_defs(spec: &pb::ThreadSpec, from: &pb::Node) -> Vec<String> {
+/// TaskDefs of the TASK nodes reachable from a node over nodes that never wait, in threads started on the way too.
+fn next_task_defs(wf_spec: &pb::WfSpec, thread: &str, from: &str) -> Vec<String> {
+    use pb::{node::Node, task_node::TaskToExecute};
     let mut found = BTreeSet::new();
     let mut seen = BTreeSet::new();
-    let mut open: Vec<&str> = from.outgoing_edges.iter().map(|edge| edge.sink_node_name.as_str()).collect();
-    while let Some(name) = open.pop() {
-        if !seen.insert(name) {
-            continue;
-        }
-        let Some(node) = spec.nodes.get(name) else { continue };
-        match &node.node {
-            Some(pb::node::Node::Task(task)) => {
-                if let Some(pb::task_node::TaskToExecute::TaskDefId(id)) = &task.task_to_execute {
+    let mut open = sinks(wf_spec, thread, from);
+    while let Some((thread, name)) = open.pop() {
+        let node = wf_spec.thread_specs.get(thread).and_then(|spec| spec.nodes.get(name));
+        let Some(node) = node.filter(|_| seen.insert((thread, name))) else { continue };
+        let started = match &node.node {
+            Some(Node::Task(task)) => {
+                if let Some(TaskToExecute::TaskDefId(id)) = &task.task_to_execute {
                     found.insert(id.name.clone());
                 }
+                continue;
             }
-            Some(pb::node::Node::Nop(_)) => {
-                open.extend(node.outgoing_edges.iter().map(|edge| edge.sink_node_name.as_str()));
-            }
-            _ => {}
+            Some(Node::StartThread(start)) => Some(start.thread_spec_name.as_str()),
+            Some(Node::StartMultipleThreads(start)) => Some(start.thread_spec_name.as_str()),
+            Some(Node::Entrypoint(_) | Node::Nop(_) | Node::RunChildWf(_)) => None,
+            _ => continue,
+        };
+        open.extend(sinks(wf_spec, thread, name));
+        if let Some((started, spec)) = started.and_then(|name| wf_spec.thread_specs.get_key_value(name)) {
+            let is_entrypoint = |(_, node): &(&String, &pb::Node)| matches!(node.node, Some(Node::Entrypoint(_)));
+            open.extend(spec.nodes.iter().find(is_entrypoint).map(|(name, _)| (started.as_str(), name.as_str())));
         }
     }
     found.into_iter().collect()
+}
+
+/// Where the edges of a node lead: thread and node.
+fn sinks<'a>(wf_spec: &'a pb::WfSpec, thread: &'a str, node: &str) -> Vec<(&'a str, &'a str)> {
+    let node = wf_spec.thread_specs.get(thread).and_then(|spec| spec.nodes.get(node));
+    node.iter().flat_map(|node| &node.outgoing_edges).map(|edge| (thread, edge.sink_node_name.as_str())).collect()
 }
 
 fn collect_node_references(node: &pb::Node, found: &mut BTreeSet<String>) {
