@@ -63,6 +63,12 @@ class Engine:
         """Checks a serialized PutTaskDefRequest; returns the serialized TaskDef to store (errors as above)."""
     def check_put_struct_def(self, tenant: str, request: bytes, now_ms: int, /) -> bytes:
         """Checks a serialized PutStructDefRequest; returns the serialized StructDef to answer (stored if unchanged)."""
+    def check_put_external_event_def(self, tenant: str, request: bytes, now_ms: int, /) -> bytes:
+        """Checks a serialized PutExternalEventDefRequest; returns the ExternalEventDef (stored if unchanged)."""
+    def check_put_workflow_event_def(self, tenant: str, request: bytes, now_ms: int, /) -> bytes:
+        """Checks a serialized PutWorkflowEventDefRequest; returns the WorkflowEventDef (stored if unchanged)."""
+    def check_put_user_task_def(self, tenant: str, request: bytes, now_ms: int, /) -> bytes:
+        """Checks a serialized PutUserTaskDefRequest; returns the UserTaskDef (the latest one if unchanged)."""
     def check_struct_def_evolution(self, tenant: str, request: bytes, /) -> bool:
         """Whether a serialized ValidateStructDefEvolutionRequest is valid (02/SD-7; errors as above)."""
     def read_variable(self, tenant: str, variable_id: bytes, /) -> bytes | None:

@@ -10,20 +10,28 @@ from typing import TypeVar
 from google.protobuf.message import Message
 
 from littlehorse.model import (
+    ExternalEventDef,
+    ExternalEventDefId,
+    PutExternalEventDefRequest,
     PutStructDefRequest,
     PutTaskDefRequest,
+    PutUserTaskDefRequest,
     PutWfSpecRequest,
+    PutWorkflowEventDefRequest,
     ReturnType,
     StructDef,
     StructDefId,
     TaskDef,
     TaskDefId,
+    UserTaskDef,
     Variable,
     VariableId,
     VariableValue,
     WfRunId,
     WfSpec,
     WfSpecId,
+    WorkflowEventDef,
+    WorkflowEventDefId,
 )
 from littlehorse.server.definitions import Definitions, Kind
 from littlehorse.server.errors import Code, RpcError
@@ -152,6 +160,44 @@ class FakeEngine:
         wf_spec.created_at.FromMilliseconds(now_ms)
         checked.wf_spec.CopyFrom(wf_spec)
         return checked.SerializeToString()
+
+    def check_put_external_event_def(self, tenant: str, request: bytes, now_ms: int, /) -> bytes:
+        wanted = PutExternalEventDefRequest.FromString(request)
+        event_def = ExternalEventDef(
+            id=ExternalEventDefId(name=wanted.name),
+            retention_policy=wanted.retention_policy,
+            type_information=wanted.content_type if wanted.HasField("content_type") else None,
+        )
+        event_def.created_at.FromMilliseconds(now_ms)
+        entry = self.meta.get(self.keys.meta_key(Kind.EXTERNAL_EVENT_DEF, tenant, wanted.name, []))
+        if entry is None:
+            return event_def.SerializeToString()
+        stored = ExternalEventDef.FromString(entry[1])
+        same = ExternalEventDef.FromString(event_def.SerializeToString())
+        same.created_at.CopyFrom(stored.created_at)
+        return entry[1] if same == stored else event_def.SerializeToString()
+
+    def check_put_workflow_event_def(self, tenant: str, request: bytes, now_ms: int, /) -> bytes:
+        wanted = PutWorkflowEventDefRequest.FromString(request)
+        event_def = WorkflowEventDef(id=WorkflowEventDefId(name=wanted.name), content_type=wanted.content_type)
+        event_def.created_at.FromMilliseconds(now_ms)
+        entry = self.meta.get(self.keys.meta_key(Kind.WORKFLOW_EVENT_DEF, tenant, wanted.name, []))
+        if entry is None:
+            return event_def.SerializeToString()
+        if WorkflowEventDef.FromString(entry[1]).content_type != wanted.content_type:
+            raise RpcError(Code.ALREADY_EXISTS, f"WorkflowEventDef [{wanted.name}] already exists with different type!")
+        return entry[1]
+
+    def check_put_user_task_def(self, tenant: str, request: bytes, now_ms: int, /) -> bytes:
+        wanted = PutUserTaskDefRequest.FromString(request)
+        prefix = self.keys.meta_prefix(Kind.USER_TASK_DEF, tenant, wanted.name)
+        versions = [UserTaskDef.FromString(value) for _, _, value in self.meta_scan(prefix, prefix, 1000)]
+        if versions and list(versions[-1].fields) == list(wanted.fields):
+            return versions[-1].SerializeToString()
+        version = versions[-1].version + 1 if versions else 0
+        user_task_def = UserTaskDef(name=wanted.name, version=version, fields=wanted.fields)
+        user_task_def.created_at.FromMilliseconds(now_ms)
+        return user_task_def.SerializeToString()
 
     def check_struct_def_evolution(self, tenant: str, request: bytes, /) -> bool:
         return True

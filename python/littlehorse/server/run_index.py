@@ -25,6 +25,9 @@ class Index(IntEnum):
     TASK_RUN = 2
     VARIABLE = 3
     CHILD = 4
+    EXTERNAL_EVENT_NODE = 5
+    EXTERNAL_EVENT = 20
+    WORKFLOW_EVENT = 21
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@
 
 use std::{io, sync::Arc, time::Duration};
 
-use lh_machine::{Arm, Command, Dispatch, Outgoing, Read, Rejected, Reply, internal};
+use lh_machine::{Arm, Command, Dispatch, Outgoing, Read, Rejected, Reply, Thrown, internal};
 use tokio::sync::{mpsc, oneshot};
 
 /// Why a command or read got no answer from the machine.
@@ -94,6 +94,8 @@ pub trait Effector: Send + Sync {
     fn return_polls(&self, polls: Vec<u64>);
     /// Deliver messages to other shards, in order per target, until acknowledged.
     fn send(&self, shard: u32, messages: Vec<Outgoing>);
+    /// Answer those who wait for these WorkflowEvents.
+    fn tell(&self, thrown: Vec<Thrown>);
 }
 
 /// Hands waiting polls to a shard that is about to close a batch.

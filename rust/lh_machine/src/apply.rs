@@ -3,8 +3,8 @@
 use crate::{
     Command, Effects, Rejected, Reply, Stamp, State,
     command::{
-        claim_task, definitions_arrived, delete_wf_run, meta_write, register_task_worker, report_task,
-        rescue_thread_run, resume_wf_run, run_wf, stop_wf_run, timer_due, unclaim_task,
+        claim_task, definitions_arrived, delete_wf_run, meta_write, put_external_event, register_task_worker,
+        report_task, rescue_thread_run, resume_wf_run, run_wf, stop_wf_run, timer_due, unclaim_task,
     },
     internal::command::Kind,
 };
@@ -45,6 +45,7 @@ pub fn apply(state: &mut State, stamp: &Stamp, command: &Command) -> Effects {
             delete_wf_run::apply(state, stamp, tenant, request, &mut effects);
             Ok(Reply::Empty)
         }
+        Some(Kind::PutExternalEvent(request)) => put_external_event::apply(state, stamp, tenant, request, &mut effects),
         None => Err(Rejected::invalid("The command is empty.")),
     };
     debug_assert!(

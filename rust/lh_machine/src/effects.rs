@@ -16,7 +16,9 @@ pub struct Effects {
     pub returned_polls: Vec<u64>,
     /// 4. Messages to other shards, each until it is acknowledged.
     pub outbox: Vec<Outgoing>,
-    /// 5. The caller's answer, last: whoever reads it can read the writes.
+    /// 5. WorkflowEvents, for those who wait for them.
+    pub thrown: Vec<Thrown>,
+    /// 6. The caller's answer, last: whoever reads it can read the writes.
     pub reply: Option<Result<Reply, Rejected>>,
 }
 
@@ -43,6 +45,15 @@ pub struct Dispatch {
     pub task: pb::ScheduledTask,
 }
 
+/// A WorkflowEvent that was thrown.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Thrown {
+    /// Tenant of the run.
+    pub tenant: String,
+    /// The event.
+    pub event: pb::WorkflowEvent,
+}
+
 /// A message to another shard.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Outgoing {
@@ -61,6 +72,8 @@ pub enum Reply {
     Empty,
     /// `RunWf`.
     WfRun(Box<pb::WfRun>),
+    /// `PutExternalEvent`.
+    ExternalEvent(Box<pb::ExternalEvent>),
     /// `MetaWrite`: the outbox sequence after which every shard has the change.
     MetaWritten {
         /// Highest outbox sequence that this write caused.

@@ -8,7 +8,7 @@ use crate::{
     internal,
     key::{self, IndexKind},
     pb::{self, variable_value::Value},
-    run::{Run, milliseconds, record},
+    run::{Run, events::names, milliseconds, record},
     value as values,
 };
 
@@ -17,6 +17,10 @@ pub fn of_run(run: &Run) -> BTreeMap<Vec<u8>, Vec<u8>> {
     let mut entries = BTreeMap::new();
     let id = run.id();
     let shown = key::path(&id).join("_");
+    of_events(run, &shown, &mut entries);
+    if run.is_unborn() {
+        return entries;
+    }
     let start_ms = run.wf_run.start_time.as_ref().map(milliseconds).unwrap_or_default();
     let spec_id = run.wf_run.wf_spec_id.clone().unwrap_or_default();
     let value = entry(&id, start_ms, Some(&spec_id));
@@ -38,6 +42,11 @@ pub fn of_run(run: &Run) -> BTreeMap<Vec<u8>, Vec<u8>> {
 
 /// Index entries of one NodeRun with its TaskRun.
 pub fn of_node(run: &Run, record: &internal::NodeRecord) -> Vec<(Vec<u8>, Vec<u8>)> {
+    if let Some(node_run) = &record.node_run
+        && let Some(pb::node_run::NodeType::ExternalEvent(waiting)) = &node_run.node_type
+    {
+        return of_event_node(run, node_run, waiting).into_iter().collect();
+    }
     let Some(task_run) = &record.task_run else { return Vec::new() };
     let (Some(id), Some(task_def)) = (&task_run.id, &task_run.task_def_id) else { return Vec::new() };
     let scheduled_ms = task_run.scheduled_at.as_ref().map(milliseconds).unwrap_or_default();
@@ -46,6 +55,41 @@ pub fn of_node(run: &Run, record: &internal::NodeRecord) -> Vec<(Vec<u8>, Vec<u8
     let components = [task_def.name.as_str(), status.as_str()];
     let key = key::index(&run.tenant, IndexKind::TaskRun, &components, scheduled_ms, &shown);
     vec![(key, entry(id, scheduled_ms, None))]
+}
+
+/// The entry of a NodeRun that waits for an event or has claimed one (07/O-2).
+fn of_event_node(run: &Run, node_run: &pb::NodeRun, waiting: &pb::ExternalEventNodeRun) -> Option<(Vec<u8>, Vec<u8>)> {
+    let (id, definition) = (node_run.id.as_ref()?, waiting.external_event_def_id.as_ref()?);
+    let arrival_ms = node_run.arrival_time.as_ref().map(milliseconds).unwrap_or_default();
+    let shown = format!("{}/{}/{}", key::path(&run.id()).join("_"), id.thread_run_number, id.position);
+    let status = node_run.status.to_string();
+    let components = [definition.name.as_str(), status.as_str()];
+    let key = key::index(&run.tenant, IndexKind::ExternalEventNode, &components, arrival_ms, &shown);
+    Some((key, entry(id, arrival_ms, None)))
+}
+
+/// Entries of ExternalEvents and WorkflowEvents (07/O-4, O-6).
+fn of_events(run: &Run, shown: &str, entries: &mut BTreeMap<Vec<u8>, Vec<u8>>) {
+    for event in run.events.posted().filter_map(|posted| posted.event.as_ref()) {
+        let Some(id) = &event.id else { continue };
+        let (definition, guid) = names(id);
+        let created_ms = event.created_at.as_ref().map(milliseconds).unwrap_or_default();
+        let components = [definition.as_str(), if event.claimed { "true" } else { "false" }];
+        let text = format!("{shown}/{guid}");
+        let key = key::index(&run.tenant, IndexKind::ExternalEvent, &components, created_ms, &text);
+        entries.insert(key, entry(id, created_ms, None));
+    }
+    for event in run.events.thrown() {
+        let (Some(id), Some(definition)) =
+            (&event.id, event.id.as_ref().and_then(|id| id.workflow_event_def_id.as_ref()))
+        else {
+            continue;
+        };
+        let created_ms = event.created_at.as_ref().map(milliseconds).unwrap_or_default();
+        let text = format!("{shown}/{:010}", id.number);
+        let key = key::index(&run.tenant, IndexKind::WorkflowEvent, &[&definition.name], created_ms, &text);
+        entries.insert(key, entry(id, created_ms, None));
+    }
 }
 
 fn entry(id: &impl Message, time_ms: i64, spec: Option<&pb::WfSpecId>) -> Vec<u8> {

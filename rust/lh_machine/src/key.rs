@@ -307,6 +307,10 @@ pub enum IndexKind {
     Child = 4,
     /// NodeRuns that wait for or finished with an external event: event def name, status number as text; time = arrival.
     ExternalEventNode = 5,
+    /// ExternalEvents: event def name, `true` or `false` for claimed; time = created.
+    ExternalEvent = 20,
+    /// WorkflowEvents: event def name; time = created.
+    WorkflowEvent = 21,
 }
 
 /// Prefix of the index entries with these text components.

@@ -29,7 +29,7 @@ pub mod state;
 pub mod value;
 
 pub use apply::apply;
-pub use effects::{Arm, Dispatch, Effects, Outgoing, Reply};
+pub use effects::{Arm, Dispatch, Effects, Outgoing, Reply, Thrown};
 pub use needs::needs;
 pub use read::{Read, ReadOutcome, read};
 pub use rejected::{Code, Rejected};

@@ -43,7 +43,8 @@ pub fn needs(state: &State, command: &Command, claims_before: usize) -> Vec<Vec<
         }
         Some(Kind::StopWfRun(pb::StopWfRunRequest { wf_run_id, .. }))
         | Some(Kind::ResumeWfRun(pb::ResumeWfRunRequest { wf_run_id, .. }))
-        | Some(Kind::RescueThreadRun(pb::RescueThreadRunRequest { wf_run_id, .. })) => {
+        | Some(Kind::RescueThreadRun(pb::RescueThreadRunRequest { wf_run_id, .. }))
+        | Some(Kind::PutExternalEvent(pb::PutExternalEventRequest { wf_run_id, .. })) => {
             keys.extend(line(tenant, wf_run_id.as_ref()));
         }
         Some(Kind::ClaimTask(claim)) => {

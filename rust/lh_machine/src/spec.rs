@@ -1,6 +1,9 @@
 //! A WfSpec prepared for execution: what would otherwise be searched for on every step.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use crate::pb;
 
@@ -79,6 +82,11 @@ impl Spec {
         }
     }
 
+    /// What runs are bound to that do not exist: events were posted ahead to their ids.
+    pub fn none() -> Arc<Self> {
+        Arc::new(Self::new(0, pb::WfSpec::default()))
+    }
+
     /// The ThreadSpec of this name.
     pub fn thread(&self, name: &str) -> Option<&pb::ThreadSpec> {
         self.wf_spec.thread_specs.get(name)
@@ -140,7 +148,7 @@ fn next_task_defs(wf_spec: &pb::WfSpec, thread: &str, from: &str) -> Vec<String>
             }
             Some(Node::StartThread(start)) => Some(start.thread_spec_name.as_str()),
             Some(Node::StartMultipleThreads(start)) => Some(start.thread_spec_name.as_str()),
-            Some(Node::Entrypoint(_) | Node::Nop(_) | Node::RunChildWf(_)) => None,
+            Some(Node::Entrypoint(_) | Node::Nop(_) | Node::RunChildWf(_) | Node::ThrowEvent(_)) => None,
             _ => continue,
         };
         open.extend(sinks(wf_spec, thread, name));
@@ -216,6 +224,8 @@ fn collect_node_references(node: &pb::Node, found: &mut BTreeSet<String>) {
             run.inputs.values().chain(dynamic).chain(&run.child_id).collect()
         }
         Some(Node::WaitForChildWf(wait)) => wait.child_wf_run_id.iter().collect(),
+        Some(Node::ExternalEvent(event)) => event.timeout_seconds.iter().chain(&event.correlation_key).collect(),
+        Some(Node::ThrowEvent(throw)) => throw.content.iter().collect(),
         _ => vec![],
     };
     assignments.into_iter().for_each(|assignment| collect(assignment, found));
@@ -272,13 +282,12 @@ fn collect_builder(builder: &pb::InlineStructBuilder, found: &mut BTreeSet<Strin
 /// Names the first thing in the WfSpec that this server cannot run yet.
 fn not_built(wf_spec: &pb::WfSpec) -> Option<String> {
     use pb::node::Node;
-    for (thread_name, thread) in &wf_spec.thread_specs {
-        if !thread.interrupt_defs.is_empty() {
-            return Some(format!("interrupts (ThreadSpec {thread_name})"));
-        }
+    for thread in wf_spec.thread_specs.values() {
         for (node_name, node) in &thread.nodes {
-            let not_built =
-                matches!(node.node, None | Some(Node::ExternalEvent(_) | Node::UserTask(_) | Node::ThrowEvent(_)));
+            let not_built = matches!(node.node, None | Some(Node::UserTask(_)));
+            if matches!(&node.node, Some(Node::ExternalEvent(event)) if event.correlation_key.is_some()) {
+                return Some(format!("the correlation key of Node {node_name}"));
+            }
             if not_built {
                 return Some(format!("the kind of Node {node_name}"));
             }

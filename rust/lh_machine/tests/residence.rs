@@ -17,7 +17,7 @@ use lh_machine::{
 use prost::Message;
 
 const TENANT: &str = "default";
-const SPECS: [&str; 12] = [
+const SPECS: [&str; 14] = [
     "spec one n:INT : task work retries=2 backoff=50,2,400 timeout=1 set=n:int:5 -> exit return=$n",
     "spec two n:INT : task work retries=1 -> sleep int:1 -> task other in=$n timeout=2 -> exit",
     "spec three n:INT : nop set=n:int:1 -> task other in=$n set=n:@2-task -> task work -> exit return=$n",
@@ -37,6 +37,11 @@ const SPECS: [&str; 12] = [
     "spec twelve n:INT l:JSON_ARR=json:[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,\
      30,31,32,33,34,35,36,37,38,39,40] : start_many now over=$l -> start_many child over=$l -> task work -> exit | child \
      INPUT:INT : until $n EQUALS int:4 -> exit | now ~keep=1 INPUT:INT : nop set=n:$INPUT -> exit",
+    "spec fourteen n:INT ~interrupt=stop>handle : event paid timeout=int:1 on=any>rescue set=n:@1-event -> throw told $n -> \
+     start child -> task work -> event paid -> throw told -> wait @3-start each=any>rescue -> exit | child \
+     ~interrupt=stop>handle : task other in=$n retries=1 -> event brief -> exit | handle INPUT:INT : task other \
+     in=$INPUT set=n:$INPUT -> event paid timeout=int:2 -> exit | rescue : throw told str:saved -> exit",
+    "spec thirteen n:INT : event brief -> event paid -> throw told -> run_child fourteen n=int:1 id=str:second -> exit",
     "spec eight n:INT : start child -> until $n EQUALS int:4 -> exit | child : task work set=n:int:4 -> sleep int:1 -> exit",
 ];
 
@@ -109,15 +114,18 @@ struct Outside {
 
 impl Outside {
     fn next(&mut self, numbers: &mut Numbers, now_ms: i64) -> Kind {
-        match numbers.below(12) {
+        match numbers.below(14) {
+            12..=13 => self.post(numbers),
             10 if self.runs > 0 => self.intervene(numbers),
             0..=2 => {
                 self.runs += 1;
-                let names =
-                    ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "twelve", "absent"];
+                let names = [
+                    "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "twelve",
+                    "fourteen", "fourteen", "thirteen", "absent",
+                ];
                 let mut request = pb::RunWfRequest {
                     id: Some(format!("run-{}", numbers.below(self.runs) + numbers.below(2))),
-                    wf_spec_name: names[numbers.below(12) as usize].to_owned(),
+                    wf_spec_name: names[numbers.below(15) as usize].to_owned(),
                     ..Default::default()
                 };
                 let value = pb::VariableValue { value: Some(pb::variable_value::Value::Int(now_ms + 100)) };
@@ -160,6 +168,25 @@ impl Outside {
         }
     }
 
+    /// Events for runs, also for those to come.
+    fn post(&mut self, numbers: &mut Numbers) -> Kind {
+        let root = pb::WfRunId { id: format!("run-{}", numbers.below(self.runs + 2)), parent_wf_run_id: None };
+        let id = match numbers.below(4) {
+            0 => pb::WfRunId { id: "second".to_owned(), parent_wf_run_id: Some(Box::new(root)) },
+            _ => root,
+        };
+        let definition = ["paid", "paid", "brief", "stop"][numbers.below(4) as usize];
+        let directed = numbers.below(4) == 0;
+        Kind::PutExternalEvent(pb::PutExternalEventRequest {
+            wf_run_id: Some(id),
+            external_event_def_id: Some(pb::ExternalEventDefId { name: definition.to_owned() }),
+            guid: Some(format!("guid-{}", numbers.below(8))),
+            content: Some(language::literal(["int:1", "int:2", "null"][numbers.below(3) as usize])),
+            thread_run_number: directed.then(|| numbers.below(3) as i32),
+            node_run_position: None,
+        })
+    }
+
     /// What people do to runs.
     fn intervene(&mut self, numbers: &mut Numbers) -> Kind {
         let root = pb::WfRunId { id: format!("run-{}", numbers.below(self.runs)), parent_wf_run_id: None };
@@ -200,6 +227,10 @@ fn definitions(outside: &mut Outside) -> Vec<Kind> {
     for words in [["work"].as_slice(), &["other", "n:INT"]] {
         let key = key::meta(MetaKind::TaskDef, TENANT, words[0], &[]);
         kinds.push(outside.define(key, language::task_def(words).encode_to_vec()));
+    }
+    for words in [["paid", "INT"].as_slice(), &["brief", "retention=1"], &["stop", "INT", "retention=3"]] {
+        let key = key::meta(MetaKind::ExternalEventDef, TENANT, words[0], &[]);
+        kinds.push(outside.define(key, language::event_def(words).encode_to_vec()));
     }
     for line in SPECS {
         let (head, body) = line.split_once(" : ").unwrap();

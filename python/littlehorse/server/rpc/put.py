@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from google.protobuf.message import Message
 
@@ -25,13 +25,18 @@ def store_once(services: Services, tenant: str, key: bytes, definition: Definiti
     if entry is not None and type(definition).FromString(entry[1]) == definition:
         return change
     change.put(key, definition.SerializeToString(deterministic=True), seen=None)
+    expect_struct_defs(services, tenant, definition, change)
+    return change
+
+
+def expect_struct_defs(services: Services, tenant: str, definition: Message, change: Change[Any]) -> None:
+    """Makes a change hold only while the StructDefs that the definition is pinned to are there (02/G-2)."""
     for pinned in struct_defs_in(definition):
         seen = services.definitions.get(Kind.STRUCT_DEF, tenant, pinned.name, pinned.version)
         if seen is None:
             change.is_stale = True
         else:
             change.expects.setdefault(seen.key, seen.version)
-    return change
 
 
 def struct_defs_in(message: Message) -> Iterator[StructDefId]:

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use lh_machine::{Arm, Dispatch, Outgoing};
+use lh_machine::{Arm, Dispatch, Outgoing, Thrown};
 
 use crate::{
-    effects::{outbox::Outbox, shards::Shards, tasks::Dispatcher, timers::Timers},
+    effects::{event_waits::EventWaits, outbox::Outbox, shards::Shards, tasks::Dispatcher, timers::Timers},
     ports::{Clock, Effector},
 };
 
@@ -17,6 +17,8 @@ pub struct Runner {
     pub tasks: Arc<Dispatcher>,
     /// 4. Messages between shards.
     pub outbox: Arc<Outbox>,
+    /// 5. Callers that wait for WorkflowEvents.
+    pub event_waits: Arc<EventWaits>,
     /// The ways back.
     pub shards: Arc<Shards>,
 }
@@ -29,6 +31,7 @@ impl Runner {
             timers: Arc::new(Timers::new(clock, shards.clone())),
             tasks: Arc::new(Dispatcher::new(shards.clone())),
             outbox: Arc::new(Outbox::new(shards.clone(), failed)),
+            event_waits: Arc::default(),
             shards,
         }
     }
@@ -49,5 +52,9 @@ impl Effector for Runner {
 
     fn send(&self, shard: u32, messages: Vec<Outgoing>) {
         self.outbox.send(shard, messages);
+    }
+
+    fn tell(&self, thrown: Vec<Thrown>) {
+        self.event_waits.tell(thrown);
     }
 }

@@ -203,6 +203,7 @@ fn parts(
         clock: environment.clock.clone(),
         entropy: environment.entropy.clone(),
         polls: runner.tasks.clone(),
+        event_waits: runner.event_waits.clone(),
         cold: lanes,
         identities,
         advertised: settings.advertise.clone().unwrap_or_else(|| address::reachable(address)),

@@ -36,7 +36,7 @@ use tokio::sync::oneshot;
 use tonic::Status;
 
 use crate::{
-    front::doors::{Cold, Identities, Polls},
+    front::doors::{Cold, EventWaits, Identities, Polls},
     ports::{Clock, Entropy, Failure, ShardHandle, ShardMessage},
 };
 
@@ -59,6 +59,8 @@ pub struct Parts {
     pub entropy: Arc<dyn Entropy>,
     /// Where polls wait.
     pub polls: Arc<dyn Polls>,
+    /// Where callers wait for WorkflowEvents.
+    pub event_waits: Arc<dyn EventWaits>,
     /// Python's handlers.
     pub cold: Arc<dyn Cold>,
     /// Tenants and principals that exist.
@@ -82,10 +84,11 @@ impl Front {
         Self { parts, stopping: AtomicBool::new(false) }
     }
 
-    /// From now on every new RPC is refused (08/F-1) and open poll streams are cut (04/TW-34i).
+    /// From now on every new RPC is refused (08/F-1) and what waits is cut (04/TW-34i).
     pub fn refuse(&self) {
         self.stopping.store(true, Ordering::Release);
         self.parts.polls.cut_all(status::SHUTTING_DOWN);
+        self.parts.event_waits.cut_all();
     }
 
     fn is_stopping(&self) -> bool {
@@ -133,9 +136,9 @@ fn stopped() -> Failure {
 }
 
 /// Bounds the execution of a unary RPC (03/E-002, 08/X-3).
-async fn within_deadline<T>(work: impl Future<Output = Result<T, Status>>) -> Result<T, Status> {
-    match tokio::time::timeout(Duration::from_secs(limits::RPC_DEADLINE_S), work).await {
+async fn within_deadline<T>(limit: Duration, work: impl Future<Output = Result<T, Status>>) -> Result<T, Status> {
+    match tokio::time::timeout(limit, work).await {
         Ok(result) => result,
-        Err(_) => Err(status::deadline_exceeded()),
+        Err(_) => Err(status::deadline_exceeded(limit)),
     }
 }

@@ -5,6 +5,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
@@ -20,8 +21,8 @@ use crate::front::{
     cold,
     doors::Identities,
     frames::{FrameReader, Framed},
-    hot,
-    routes::{self, Handler, Route},
+    hot, limits,
+    routes::{self, Handler, HotRpc, Route},
     status, within_deadline,
 };
 
@@ -80,8 +81,13 @@ impl Answering {
 
     /// A unary call, bounded in time (03/E-002).
     fn unary(work: impl Future<Output = Result<Framed, Status>> + Send + 'static) -> Self {
+        Self::within(Duration::from_secs(limits::RPC_DEADLINE_S), work)
+    }
+
+    /// A unary call that may take this long.
+    fn within(limit: Duration, work: impl Future<Output = Result<Framed, Status>> + Send + 'static) -> Self {
         Self::Later(Box::pin(async move {
-            match within_deadline(work).await {
+            match within_deadline(limit, work).await {
                 Ok(message) => response(ResponseBody::Message(message)),
                 Err(status) => status.into_http(),
             }
@@ -115,6 +121,7 @@ impl Front {
         }
         let tenant = tenant(request.headers(), &front.parts.identities)?;
         let caller = Caller { tenant, principal: hot::whoami::ANONYMOUS };
+        let longest_wait = hot::await_workflow_event::longest_wait(request.headers());
         let reader = FrameReader::new(request.into_body());
         let front = front.clone();
         match route.handler {
@@ -124,6 +131,10 @@ impl Front {
             }
             Handler::Unimplemented => Err(status::not_built(route.name)),
             Handler::Cold => Ok(Answering::unary(cold::answer(front, route.name, caller, reader))),
+            Handler::Hot(HotRpc::AwaitWorkflowEvent) => Ok(Answering::within(longest_wait, async move {
+                let request = reader.only_message().await?;
+                hot::await_workflow_event::answer(&front, &caller, request).await
+            })),
             Handler::Hot(rpc) => Ok(Answering::unary(async move {
                 let request = reader.only_message().await?;
                 hot::answer(&front, rpc, &caller, request).await

@@ -1,5 +1,7 @@
 //! The one table of errors: what went wrong and which gRPC status and text the client gets (08 section 13).
 
+use std::time::Duration;
+
 use lh_machine::{Code, Rejected};
 use tonic::Status;
 use tonic_types::{ErrorDetails, StatusExt};
@@ -45,10 +47,10 @@ pub fn shutting_down() -> Status {
 }
 
 /// 03/E-002: the command may still take effect.
-pub fn deadline_exceeded() -> Status {
+pub fn deadline_exceeded(limit: Duration) -> Status {
     Status::deadline_exceeded(format!(
         "The server could not complete the request within {} s; it may still take effect",
-        limits::RPC_DEADLINE_S
+        limit.as_secs_f64()
     ))
 }
 

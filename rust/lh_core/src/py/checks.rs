@@ -65,6 +65,45 @@ pub fn put_struct_def<'py>(
     Ok(PyBytes::new(py, &struct_def.encode_to_vec()))
 }
 
+/// PutExternalEventDef; the serialized ExternalEventDef.
+pub fn put_external_event_def<'py>(
+    py: Python<'py>,
+    snapshot: MetaSnapshot,
+    tenant: &str,
+    request: &[u8],
+    now_ms: i64,
+) -> Checked<'py> {
+    let request = decode(py, "PutExternalEventDef", request)?;
+    let event_def = run(py, || check::put_external_event_def(request, &DefinitionsAt::new(snapshot, tenant), now_ms))?;
+    Ok(PyBytes::new(py, &event_def.encode_to_vec()))
+}
+
+/// PutWorkflowEventDef; the serialized WorkflowEventDef.
+pub fn put_workflow_event_def<'py>(
+    py: Python<'py>,
+    snapshot: MetaSnapshot,
+    tenant: &str,
+    request: &[u8],
+    now_ms: i64,
+) -> Checked<'py> {
+    let request = decode(py, "PutWorkflowEventDef", request)?;
+    let event_def = run(py, || check::put_workflow_event_def(request, &DefinitionsAt::new(snapshot, tenant), now_ms))?;
+    Ok(PyBytes::new(py, &event_def.encode_to_vec()))
+}
+
+/// PutUserTaskDef; the serialized UserTaskDef.
+pub fn put_user_task_def<'py>(
+    py: Python<'py>,
+    snapshot: MetaSnapshot,
+    tenant: &str,
+    request: &[u8],
+    now_ms: i64,
+) -> Checked<'py> {
+    let request = decode(py, "PutUserTaskDef", request)?;
+    let user_task_def = run(py, || check::put_user_task_def(request, &DefinitionsAt::new(snapshot, tenant), now_ms))?;
+    Ok(PyBytes::new(py, &user_task_def.encode_to_vec()))
+}
+
 /// ValidateStructDefEvolution: whether the change is allowed.
 pub fn struct_def_evolution(py: Python<'_>, snapshot: MetaSnapshot, tenant: &str, request: &[u8]) -> PyResult<bool> {
     let request = decode(py, "ValidateStructDefEvolution", request)?;

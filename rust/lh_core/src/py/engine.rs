@@ -169,6 +169,33 @@ impl Engine {
         checks::put_struct_def(py, self.ask(py, engine::Engine::metadata)?, tenant, request, now_ms)
     }
 
+    #[pyo3(signature = (tenant, request, now_ms, /))]
+    fn check_put_external_event_def<'py>(
+        &self,
+        py: Python<'py>,
+        tenant: &str,
+        request: &[u8],
+        now_ms: i64,
+    ) -> Checked<'py> {
+        checks::put_external_event_def(py, self.ask(py, engine::Engine::metadata)?, tenant, request, now_ms)
+    }
+
+    #[pyo3(signature = (tenant, request, now_ms, /))]
+    fn check_put_workflow_event_def<'py>(
+        &self,
+        py: Python<'py>,
+        tenant: &str,
+        request: &[u8],
+        now_ms: i64,
+    ) -> Checked<'py> {
+        checks::put_workflow_event_def(py, self.ask(py, engine::Engine::metadata)?, tenant, request, now_ms)
+    }
+
+    #[pyo3(signature = (tenant, request, now_ms, /))]
+    fn check_put_user_task_def<'py>(&self, py: Python<'py>, tenant: &str, request: &[u8], now_ms: i64) -> Checked<'py> {
+        checks::put_user_task_def(py, self.ask(py, engine::Engine::metadata)?, tenant, request, now_ms)
+    }
+
     #[pyo3(signature = (tenant, request, /))]
     fn check_struct_def_evolution(&self, py: Python<'_>, tenant: &str, request: &[u8]) -> PyResult<bool> {
         checks::struct_def_evolution(py, self.ask(py, engine::Engine::metadata)?, tenant, request)

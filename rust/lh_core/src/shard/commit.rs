@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use lh_machine::{
-    Arm, Command, Dispatch, Effects, Outgoing, Rejected, Reply, Stamp, State, apply,
+    Arm, Command, Dispatch, Effects, Outgoing, Rejected, Reply, Stamp, State, Thrown, apply,
     internal::{Batch, command::Kind},
     needs,
 };
@@ -43,6 +43,7 @@ struct Performance {
     tasks: Vec<Dispatch>,
     returned_polls: Vec<u64>,
     outbox: Vec<Outgoing>,
+    thrown: Vec<Thrown>,
     replies: Vec<Option<Result<Reply, Rejected>>>,
 }
 
@@ -52,6 +53,7 @@ impl Performance {
         self.tasks.extend(effects.tasks);
         self.returned_polls.extend(effects.returned_polls);
         self.outbox.extend(effects.outbox);
+        self.thrown.extend(effects.thrown);
         self.replies.push(effects.reply);
     }
 
@@ -67,6 +69,9 @@ impl Performance {
         }
         if !self.outbox.is_empty() {
             effector.send(shard, std::mem::take(&mut self.outbox));
+        }
+        if !self.thrown.is_empty() {
+            effector.tell(std::mem::take(&mut self.thrown));
         }
     }
 }
@@ -266,5 +271,6 @@ fn name(kind: &Kind) -> &'static str {
         Kind::ResumeWfRun(_) => "ResumeWfRun",
         Kind::RescueThreadRun(_) => "RescueThreadRun",
         Kind::DeleteWfRun(_) => "DeleteWfRun",
+        Kind::PutExternalEvent(_) => "PutExternalEvent",
     }
 }

@@ -4,6 +4,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use _core::{
     effects::{
+        event_waits::EventWaits,
         shards::{ShardHandles, Shards},
         tasks::Dispatcher,
     },
@@ -33,6 +34,7 @@ use tonic_prost::ProstCodec;
 pub struct Bench {
     pub address: SocketAddr,
     pub dispatcher: Arc<Dispatcher>,
+    pub event_waits: Arc<EventWaits>,
     /// Messages to run shards 0 and 1.
     pub shards: Vec<UnboundedReceiver<ShardMessage>>,
     /// Calls to Python.
@@ -59,6 +61,7 @@ impl Bench {
         let meta = ShardHandle { shard: MachineConfig::META_SHARD, inbox: unbounded_channel().0 };
         ways.connect(ShardHandles { run: run.clone(), meta });
         let dispatcher = Arc::new(Dispatcher::new(ways));
+        let event_waits = Arc::<EventWaits>::default();
         let (lanes, cold) = unbounded_channel();
         let identities = Arc::<Identities>::default();
         identities.replace(Known {
@@ -75,13 +78,14 @@ impl Bench {
             clock: Arc::new(SystemClock::new()),
             entropy: Arc::new(SystemEntropy),
             polls: dispatcher.clone(),
+            event_waits: event_waits.clone(),
             cold: Arc::new(FakeLanes(lanes)),
             identities,
             advertised: pb::LhHostInfo { host: "engine.example".into(), port: 2023 },
             version: pb::LittleHorseVersion { major_version: 1, minor_version: 3, ..Default::default() },
         });
         let serving = Some(server::serve(listener, Arc::new(front)).await);
-        Self { address, dispatcher, shards, cold, serving }
+        Self { address, event_waits, dispatcher, shards, cold, serving }
     }
 
     pub async fn client(&self) -> Client {

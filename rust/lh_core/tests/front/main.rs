@@ -3,6 +3,7 @@
 
 mod bench;
 mod connections;
+mod events;
 mod polls;
 mod shutdown;
 mod unary;

@@ -121,6 +121,11 @@ fn forget(
             return;
         }
         if depth == 1 {
+            if let Some(mut unborn) = state.take_unborn(&ancestor_key) {
+                family::forget(&mut unborn.children, &ids[depth..], left);
+                state.put_run(unborn);
+                return;
+            }
             let mut children = state.take_grave(&ancestor_key);
             family::forget(&mut children, &ids[1..], left);
             state.bury(&ancestor_key, children);

@@ -4,6 +4,7 @@ pub mod claim_task;
 pub mod definitions_arrived;
 pub mod delete_wf_run;
 pub mod meta_write;
+pub mod put_external_event;
 pub mod register_task_worker;
 pub mod report_task;
 pub mod rescue_thread_run;

@@ -2,7 +2,7 @@
 
 use crate::{
     Code, Rejected, Reply, Stamp, State, internal, key, pb,
-    run::{advance, family, start},
+    run::{advance, events, family, start},
     state::RECORD_BYTES_MAX,
 };
 
@@ -19,7 +19,12 @@ pub fn apply(
     let definitions = state.definitions.of(tenant);
     let values =
         start::initial_values(&spec, &spec.wf_spec.entrypoint_thread_name, request.variables.clone(), &definitions)?;
-    let below = state.take_grave(&key::run(tenant, &id));
+    let run_key = key::run(tenant, &id);
+    let unborn = state.take_unborn(&run_key);
+    let below = match &unborn {
+        Some(unborn) => unborn.children.clone(),
+        None => state.take_grave(&run_key),
+    };
     let mut context = state.family_context(tenant, &id, stamp, effects);
     let below = match context.family.change_parent(tenant, &id) {
         Some(parent) => family::note_child(parent, &id.id),
@@ -27,6 +32,9 @@ pub fn apply(
     };
     let mut run = Box::new(start::new_run(tenant, id, spec, stamp.now_ms));
     run.children = below;
+    if let Some(unborn) = unborn {
+        events::take_over(&mut run, *unborn);
+    }
     let thread_name = run.spec.wf_spec.entrypoint_thread_name.clone();
     start::start_thread(&mut run, &thread_name, pb::ThreadType::Entrypoint, None, values, &mut context);
     let run = advance::advance(run, &mut context);

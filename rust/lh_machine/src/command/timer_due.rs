@@ -5,9 +5,9 @@ use crate::{
     Effects, Stamp, State,
     internal::{self, deadline::Kind},
     key,
-    node::{sleep, task},
+    node::{external_event, sleep, task},
     pb::{self, TaskStatus},
-    run::{self, Run, advance, deadline},
+    run::{self, Run, advance, deadline, events},
     state::Context,
 };
 
@@ -15,7 +15,12 @@ use crate::{
 /// before any deadline only re-arms.
 pub fn apply(state: &mut State, stamp: &Stamp, tenant: &str, command: &internal::TimerDue, effects: &mut Effects) {
     let Some(wf_run_id) = &command.wf_run_id else { return };
-    let Some(mut run) = state.take_run(&key::run(tenant, wf_run_id)) else { return };
+    let run_key = key::run(tenant, wf_run_id);
+    if let Some(unborn) = state.take_unborn(&run_key) {
+        expire_unborn(state, stamp, unborn, command.due_ms, effects);
+        return;
+    }
+    let Some(mut run) = state.take_run(&run_key) else { return };
     if let Some(from) = delete_wf_run::due(&run, command.due_ms) {
         delete_wf_run::delete(state, stamp, run, from, effects);
         return;
@@ -34,10 +39,32 @@ pub fn apply(state: &mut State, stamp: &Stamp, tenant: &str, command: &internal:
     state.settle(run, family);
 }
 
+/// Events that were posted ahead and whose time is over go; with the last one goes the record (05/E-27).
+fn expire_unborn(state: &mut State, stamp: &Stamp, mut unborn: Box<Run>, due_ms: i64, effects: &mut Effects) {
+    let mut context = state.context(stamp, effects);
+    if unborn.armed_ms == due_ms && due_ms <= stamp.now_ms {
+        deadline::disarm(&mut unborn, &mut context);
+        for due in deadline::take_due(&mut unborn, stamp.now_ms) {
+            handle(&mut unborn, &due, &mut context);
+        }
+        deadline::rearm(&mut unborn, &mut context);
+    }
+    if !unborn.events.is_empty() {
+        state.put_run(unborn);
+        return;
+    }
+    for entry in &unborn.stored.index {
+        context.writes.insert(entry.clone(), None);
+    }
+    state.bury(&unborn.key, unborn.children);
+}
+
 fn handle(run: &mut Run, due: &internal::Deadline, context: &mut Context<'_>) {
     let place = (due.thread_run_number, due.position);
     match &due.kind {
         Some(Kind::Sleep(_)) => sleep::mature(run, place, context.now_ms),
+        Some(Kind::EventTimeout(_)) => external_event::time_out(run, place),
+        Some(Kind::EventRetention(retention)) => events::expire(run, retention),
         Some(Kind::TaskRetry(retry)) if last_attempt_is(run, place, retry.attempt_number, TaskStatus::TaskPending) => {
             task::schedule_attempt(run, place, context);
         }

@@ -4,7 +4,7 @@
 use super::Progress;
 use crate::{
     pb::{self, LhStatus, exit_node::Result as ExitResult},
-    run::{Run, failure, scope::RunScope},
+    run::{Run, failure, interrupt, scope::RunScope},
     state::Context,
     value,
 };
@@ -40,13 +40,14 @@ enum Children {
     Settled,
 }
 
-/// Children are settled once each is terminal or HALTED; those that failed and were not handled fail the thread.
+/// Children are settled once each is terminal or HALTED for other things than an interrupt; those that failed and were not handled fail the thread.
 fn children(run: &Run, number: i32) -> Children {
     let Some(thread) = run.thread(number) else { return Children::Settled };
     let mut failed = Vec::new();
     for child in thread.child_thread_ids.iter().filter_map(|child| run.thread(*child)) {
         match child.status() {
             LhStatus::Starting | LhStatus::Running | LhStatus::Halting => return Children::Moving,
+            LhStatus::Halted if interrupt::goes_on(child) => return Children::Moving,
             LhStatus::Error | LhStatus::Exception if !thread.handled_failed_children.contains(&child.number) => {
                 failed.push(child.number.to_string());
             }

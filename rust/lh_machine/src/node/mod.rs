@@ -1,12 +1,14 @@
 //! Node kinds: what happens on arrival, and when a node is finished. One file per kind, one arm each here.
 
 mod exit;
+pub mod external_event;
 mod instant;
 mod run_child_wf;
 pub mod sleep;
 mod start_multiple_threads;
 mod start_thread;
 pub mod task;
+mod throw_event;
 mod wait_for_child_wf;
 mod wait_for_condition;
 mod wait_for_threads;
@@ -93,6 +95,14 @@ pub fn arrive(run: &mut Run, place: (i32, i32), context: &mut Context<'_>) -> Re
             node_run.node_type = Some(NodeType::WaitForChildWf(pb::WaitForChildWfNodeRun::default()));
             wait_for_child_wf::arrive(run, place, wait, context)
         }
+        Some(Node::ExternalEvent(event)) => {
+            node_run.node_type = Some(NodeType::ExternalEvent(external_event::node_run(event)));
+            external_event::arrive(run, place, event, context)
+        }
+        Some(Node::ThrowEvent(throw)) => {
+            node_run.node_type = Some(NodeType::ThrowEvent(pb::ThrowEventNodeRun::default()));
+            throw_event::arrive(run, place, throw, context)
+        }
         // RunWf refuses WfSpecs with other kinds, so this is a NodeRun whose node vanished from the definition.
         _ => Err(crate::run::failure::technical("INTERNAL_ERROR", "This kind of node is not built.")),
     }
@@ -108,7 +118,8 @@ pub fn progress(run: &mut Run, place: (i32, i32), context: &mut Context<'_>) -> 
         return if failure.was_properly_handled { Progress::Handled } else { Progress::Waiting };
     }
     match &node_run.node_type {
-        Some(NodeType::Entrypoint(_)) => Progress::done(context),
+        Some(NodeType::Entrypoint(_) | NodeType::ThrowEvent(_)) => Progress::done(context),
+        Some(NodeType::ExternalEvent(_)) => external_event::progress(run, place, context),
         Some(NodeType::StartThread(started)) => start_thread::progress(started, context),
         Some(NodeType::StartMultipleThreads(started)) => start_multiple_threads::progress(started, context),
         Some(NodeType::RunChildWf(started)) => run_child_wf::progress(started, context),

@@ -113,9 +113,16 @@ pub(super) fn public_variable(mut variable: pb::Variable) -> pb::Variable {
     variable
 }
 
-/// The NodeRun as clients see it.
+/// The NodeRun as clients see it (05/E-53).
 pub(super) fn public_node_run(record: internal::NodeRecord) -> pb::NodeRun {
-    record.node_run.unwrap_or_default()
+    let mut node_run = record.node_run.unwrap_or_default();
+    if let Some(pb::node_run::NodeType::ExternalEvent(waiting)) = &mut node_run.node_type
+        && waiting.mask_correlation_key
+        && let Some(key) = &mut waiting.correlation_key
+    {
+        mask::MASK.clone_into(key);
+    }
+    node_run
 }
 
 fn record_at(

@@ -119,7 +119,7 @@ fn empty_if_unknown<M: Message + Default>(page: Result<M, Stop>) -> Result<Vec<u
     }
 }
 
-fn limit(limit: Option<i32>) -> Result<usize, Stop> {
+pub(super) fn limit(limit: Option<i32>) -> Result<usize, Stop> {
     match limit.unwrap_or(0) {
         0 => Ok(LIMIT_DEFAULT),
         limit if limit < 0 => Err(Rejected::invalid("The limit must not be negative.").into()),
@@ -158,6 +158,6 @@ fn split_bookmark(bytes: &[u8], mark: u8) -> Result<(i32, &[u8]), Stop> {
     }
 }
 
-fn malformed() -> Stop {
+pub(super) fn malformed() -> Stop {
     Rejected::invalid("The bookmark was not made by this list.").into()
 }

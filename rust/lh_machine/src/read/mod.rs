@@ -1,7 +1,8 @@
 //! Reads of run data: what a client sees, with masks applied. The only serializer of run data for clients.
 //!
-//! `view` = a run from memory or from its record · `get` = single objects · `list` = pages.
+//! `view` = a run from memory or from its record · `get` = single objects · `list` = pages · `events` = events.
 
+pub mod events;
 mod get;
 mod list;
 mod view;
@@ -33,6 +34,16 @@ pub enum Read {
     TaskRuns(pb::ListTaskRunsRequest),
     /// ListVariables.
     Variables(pb::ListVariablesRequest),
+    /// GetExternalEvent.
+    ExternalEvent(pb::ExternalEventId),
+    /// GetWorkflowEvent.
+    WorkflowEvent(pb::WorkflowEventId),
+    /// ListExternalEvents.
+    ExternalEvents(pb::ListExternalEventsRequest),
+    /// ListWorkflowEvents.
+    WorkflowEvents(pb::ListWorkflowEventsRequest),
+    /// The event that an AwaitWorkflowEvent need not wait for any more; `NOT_FOUND` = it must wait.
+    AwaitedEvent(pb::AwaitWorkflowEventRequest),
     /// CountTaskRun.
     CountTaskRun(pb::CountTaskRunRequest),
     /// GetTaskWorkerGroup.
@@ -51,6 +62,11 @@ impl Read {
             Self::NodeRuns(request) => request.wf_run_id.as_ref(),
             Self::TaskRuns(request) => request.wf_run_id.as_ref(),
             Self::Variables(request) => request.wf_run_id.as_ref(),
+            Self::ExternalEvent(id) => id.wf_run_id.as_ref(),
+            Self::WorkflowEvent(id) => id.wf_run_id.as_ref(),
+            Self::ExternalEvents(request) => request.wf_run_id.as_ref(),
+            Self::WorkflowEvents(request) => request.wf_run_id.as_ref(),
+            Self::AwaitedEvent(request) => request.wf_run_id.as_ref(),
             Self::CountTaskRun(_) | Self::TaskWorkerGroup(_) => None,
         };
         id.map(key::root_id)
@@ -93,6 +109,11 @@ pub fn read(state: &State, tenant: &str, read: &Read, fetched: &Fetched, now_ms:
         Read::NodeRuns(request) => list::node_runs(state, tenant, request, fetched),
         Read::TaskRuns(request) => list::task_runs(state, tenant, request, fetched),
         Read::Variables(request) => list::variables(state, tenant, request, fetched),
+        Read::ExternalEvent(id) => events::external_event(state, tenant, id, fetched),
+        Read::WorkflowEvent(id) => events::workflow_event(state, tenant, id, fetched),
+        Read::ExternalEvents(request) => events::external_events(state, tenant, request, fetched),
+        Read::WorkflowEvents(request) => events::workflow_events(state, tenant, request, fetched),
+        Read::AwaitedEvent(request) => events::awaited(state, tenant, request, fetched),
         Read::CountTaskRun(request) => count_task_run(state, tenant, request),
         Read::TaskWorkerGroup(id) => task_worker_group(state, tenant, id, now_ms),
     };

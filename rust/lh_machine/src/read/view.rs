@@ -31,7 +31,7 @@ pub(super) fn with_run<T>(
         let (archived, queued) = (run.archived.values().collect(), run.queued.values().collect());
         return see(View { wf_run: &run.wf_run, nodes, variables, archived, queued, children });
     }
-    if state.is_gone(&run_key) {
+    if state.is_gone(&run_key) || state.with_events(&run_key).is_some() {
         return Err(not_found("WfRun", &key::path(id).join("_")));
     }
     match fetched.get(&run_key) {
@@ -39,6 +39,9 @@ pub(super) fn with_run<T>(
         Some(None) => Err(not_found("WfRun", &key::path(id).join("_"))),
         Some(Some(value)) => {
             let record = record::decode(value).map_err(corrupt)?;
+            if record.spec_uid == 0 {
+                return Err(not_found("WfRun", &key::path(id).join("_")));
+            }
             let wf_run = record.wf_run.as_ref().ok_or_else(|| not_found("WfRun", &key::path(id).join("_")))?;
             let nodes = record.nodes.iter().filter_map(|node| Some((place(node)?, node))).collect();
             let children = record.children.iter().map(|child| (child.id.as_str(), child)).collect();
@@ -96,6 +99,6 @@ pub(super) fn not_found(what: &str, id: &str) -> Stop {
     Stop::Refused(Rejected::not_found(format!("Couldn't find {what} {id}.")))
 }
 
-fn corrupt(corrupt: Corrupt) -> Stop {
+pub(super) fn corrupt(corrupt: Corrupt) -> Stop {
     Stop::Refused(Rejected::new(Code::Internal, corrupt.0))
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Run, failure, family, finish, halt, handler, room, timestamp};
+use super::{Run, failure, family, finish, halt, handler, interrupt, room, timestamp};
 use crate::{
     node::{self, Progress},
     pb,
@@ -58,11 +58,12 @@ fn advance_one(run: &mut Run, passes: &mut usize, context: &mut Context<'_>) {
     family::tell_parent(run, &mut context.family);
 }
 
-/// One pass (03/E-301): queued threads start while there is room, failure handlers whose thread is quiet start, then each active ThreadRun gets one step, in
-/// creation order, those created in this pass included.
+/// One pass (03/E-301): queued threads start while there is room, then interrupt handlers and failure handlers whose thread
+/// is quiet, then each active ThreadRun gets one step, in creation order, those created in this pass included.
 fn pass(run: &mut Run, context: &mut Context<'_>) -> bool {
     room::relieve(run);
     let mut changed = room::drain(run, context);
+    changed |= interrupt::start_pending(run, context);
     changed |= handler::start_pending(run, context);
     run.cursor = 0;
     while run.cursor < run.wf_run.thread_runs.len() {

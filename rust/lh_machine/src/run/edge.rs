@@ -7,7 +7,9 @@ use super::{
     scope::{Place, RunScope},
 };
 use crate::{
-    key, pb,
+    key,
+    node::external_event,
+    pb,
     state::{Context, RECORD_BYTES_MAX},
     value::{self, Vse},
 };
@@ -115,6 +117,9 @@ fn mutate(run: &Run, place: (i32, i32), edge: &pb::Edge, context: &Context<'_>) 
 /// Output of a finished NodeRun, for the deprecated right-hand form (01/MUT-7).
 fn output_of(run: &Run, place: (i32, i32)) -> Option<&pb::VariableValue> {
     let record = run.nodes.get(&place)?;
+    if let Some(pb::node_run::NodeType::ExternalEvent(waiting)) = &record.node_run.as_ref()?.node_type {
+        return external_event::claimed_content(run, waiting);
+    }
     match record.task_run.as_ref()?.attempts.last()?.result.as_ref()? {
         pb::task_attempt::Result::Output(output) => Some(output),
         _ => None,
@@ -132,6 +137,19 @@ pub fn feeds(run: &Run, place: (i32, i32)) -> Vec<(String, String)> {
         .iter()
         .map(|task_def| (tenant.clone(), task_def.clone()))
         .collect()
+}
+
+/// Which queues an event of this definition could feed, if a NodeRun waits for it.
+pub fn fed_by_event(run: &Run, definition: &str) -> Vec<(String, String)> {
+    let waits = |thread: &&pb::ThreadRun| {
+        let node_run = run.current_node(thread).and_then(|record| record.node_run.as_ref());
+        node_run.is_some_and(|node_run| {
+            matches!(&node_run.node_type, Some(pb::node_run::NodeType::ExternalEvent(waiting))
+                if waiting.external_event_def_id.as_ref().is_some_and(|id| id.name == definition))
+        })
+    };
+    let waiting = run.wf_run.thread_runs.iter().filter(waits);
+    waiting.flat_map(|thread| feeds(run, (thread.number, thread.current_node_position))).collect()
 }
 
 /// Readable name of a place, for messages.

@@ -1,7 +1,7 @@
 //! A NodeRun fails: a handler is asked, or its ThreadRun ends with it, and the WfRun if that was thread 0
 //! (spec 03 section 6).
 
-use super::{Run, advance, finish, halt, handler, is_terminal, timestamp};
+use super::{Run, advance, finish, halt, handler, interrupt, is_terminal, timestamp};
 use crate::{pb, state::Context, value::Vse};
 
 /// A technical failure made of a value failure.
@@ -53,16 +53,21 @@ pub fn fail_thread(run: &mut Run, number: i32, failure: pb::Failure, context: &m
     thread.error_message = Some(failure.message.clone());
     let children = thread.child_thread_ids.clone();
     let serves = thread.failure_being_handled.map(|served| served.thread_run_number);
+    let interrupts = (thread.r#type() == pb::ThreadType::Interrupt).then_some(thread.parent_thread_id).flatten();
     for child in children {
         halt::halt(run, child, halt::parent_halted(number));
     }
     run.wf_run.pending_failures.retain(|pending| pending.failed_thread_run != number);
+    run.wf_run.pending_interrupts.retain(|pending| pending.interrupted_thread_id != number);
     finish::forget_waits(run, number);
     if let Some(state) = run.threads.get_mut(&number) {
         state.failure = Some(failure.clone());
     }
     if number == 0 {
         finish::end_run(run, status, context);
+    }
+    if let Some(interrupted) = interrupts {
+        interrupt::handler_failed(run, interrupted, number, &failure, context);
     }
     if let Some(served) = serves {
         fail_thread(run, served, failure, context);

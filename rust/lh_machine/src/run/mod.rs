@@ -2,17 +2,20 @@
 //!
 //! `record` = to and from the store · `scope` = what assignments see · `advance` = passes and steps ·
 //! `start` = a ThreadRun begins · `finish` = a NodeRun or ThreadRun is done · `edge` = from one node to the next ·
-//! `failure` = a NodeRun or ThreadRun fails · `family` = parent and child runs · `handler` = failure handlers · `halt` = halting and going on ·
-//! `room` = how many threads are active · `deadline` = moments at which to look again.
+//! `failure` = a NodeRun or ThreadRun fails · `family` = parent and child runs · `handler` = failure handlers ·
+//! `halt` = halting and going on · `events` = events posted to the run and thrown by it · `interrupt` = threads halted by
+//! an event · `room` = how many threads are active · `deadline` = moments at which to look again.
 
 pub mod advance;
 pub mod deadline;
 pub mod edge;
+pub mod events;
 pub mod failure;
 pub mod family;
 pub mod finish;
 pub mod halt;
 pub mod handler;
+pub mod interrupt;
 pub mod record;
 pub mod room;
 pub mod scope;
@@ -53,6 +56,8 @@ pub struct Run {
     pub armed_ms: i64,
     /// Suffix that makes task guids unique over all WfRuns (04/TW-76).
     pub guid_suffix: String,
+    /// ExternalEvents posted to it and WorkflowEvents that it has thrown.
+    pub events: events::Events,
     /// Where the run stands towards the store.
     pub stored: Stored,
 }
@@ -78,6 +83,11 @@ impl Run {
     /// The run's id.
     pub fn id(&self) -> pb::WfRunId {
         self.wf_run.id.clone().unwrap_or_default()
+    }
+
+    /// True if this is only a record of events that were posted ahead to an id without WfRun (05/E-19).
+    pub fn is_unborn(&self) -> bool {
+        self.spec.uid == 0
     }
 
     /// True if nothing but a rescue can move it again (03/E-220).

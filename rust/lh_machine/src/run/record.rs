@@ -40,6 +40,12 @@ pub fn encode(run: &Run) -> Vec<u8> {
     for thread in run.queued.values() {
         encoding::message::encode(11, thread, &mut buffer);
     }
+    for posted in run.events.posted() {
+        encoding::message::encode(20, posted, &mut buffer);
+    }
+    for thrown in run.events.thrown() {
+        encoding::message::encode(21, thrown, &mut buffer);
+    }
     buffer
 }
 
@@ -95,6 +101,7 @@ pub fn into_run(key: Vec<u8>, record: internal::RunRecord, spec: Arc<Spec>, byte
         cursor: 0,
         deadlines: record.deadlines,
         armed_ms: record.armed_ms,
+        events: super::events::Events::of_record(record.external_events, record.workflow_events),
         stored: Stored { bytes, armed: record.armed_ms != 0, ..Stored::default() },
     };
     run.stored.index = crate::index::of_run(&run).into_keys().collect();

@@ -75,6 +75,7 @@ pub fn new_run(tenant: &str, id: pb::WfRunId, spec: Arc<Spec>, now_ms: i64) -> R
         children: BTreeMap::new(),
         deadlines: Vec::new(),
         armed_ms: 0,
+        events: super::events::Events::default(),
         stored: Stored { bytes: 2048, ..Stored::default() },
     }
 }

@@ -26,6 +26,8 @@ pub struct Definitions {
     specs_by_uid: BTreeMap<u64, Arc<Spec>>,
     task_defs: BTreeMap<Vec<u8>, Arc<pb::TaskDef>>,
     struct_defs: BTreeMap<Vec<u8>, pb::StructDef>,
+    external_event_defs: BTreeMap<Vec<u8>, Arc<pb::ExternalEventDef>>,
+    workflow_event_defs: BTreeMap<Vec<u8>, Arc<pb::WorkflowEventDef>>,
 }
 
 /// The definitions of one tenant, for value checks outside of a run.
@@ -51,6 +53,16 @@ impl Definitions {
     /// The TaskDef of this name.
     pub fn task_def(&self, tenant: &str, name: &str) -> Option<Arc<pb::TaskDef>> {
         self.task_defs.get(&key::meta(MetaKind::TaskDef, tenant, name, &[])).cloned()
+    }
+
+    /// The ExternalEventDef of this name.
+    pub fn external_event_def(&self, tenant: &str, name: &str) -> Option<Arc<pb::ExternalEventDef>> {
+        self.external_event_defs.get(&key::meta(MetaKind::ExternalEventDef, tenant, name, &[])).cloned()
+    }
+
+    /// The WorkflowEventDef of this name.
+    pub fn workflow_event_def(&self, tenant: &str, name: &str) -> Option<Arc<pb::WorkflowEventDef>> {
+        self.workflow_event_defs.get(&key::meta(MetaKind::WorkflowEventDef, tenant, name, &[])).cloned()
     }
 
     /// The StructDef with this exact version.
@@ -100,6 +112,12 @@ impl Definitions {
             Some((_, Some(MetaKind::StructDef))) => {
                 self.struct_defs.insert(key.to_vec(), super::decode(value)?);
             }
+            Some((_, Some(MetaKind::ExternalEventDef))) => {
+                self.external_event_defs.insert(key.to_vec(), Arc::new(super::decode(value)?));
+            }
+            Some((_, Some(MetaKind::WorkflowEventDef))) => {
+                self.workflow_event_defs.insert(key.to_vec(), Arc::new(super::decode(value)?));
+            }
             _ => return Err(damaged("entry of an unknown kind")),
         }
         Ok(())
@@ -129,6 +147,16 @@ impl Definitions {
                 writes.insert(stored, Some(record::with_format(&struct_def)));
                 self.struct_defs.insert(key.to_vec(), struct_def);
             }
+            Some(MetaKind::ExternalEventDef) => {
+                let event_def = pb::ExternalEventDef::decode(value).map_err(damaged)?;
+                writes.insert(stored, Some(record::with_format(&event_def)));
+                self.external_event_defs.insert(key.to_vec(), Arc::new(event_def));
+            }
+            Some(MetaKind::WorkflowEventDef) => {
+                let event_def = pb::WorkflowEventDef::decode(value).map_err(damaged)?;
+                writes.insert(stored, Some(record::with_format(&event_def)));
+                self.workflow_event_defs.insert(key.to_vec(), Arc::new(event_def));
+            }
             _ => {}
         }
         Ok(())
@@ -140,6 +168,14 @@ impl Definitions {
             Some(MetaKind::WfSpec) => self.hide(key, writes),
             Some(MetaKind::TaskDef) => {
                 self.task_defs.remove(key);
+                writes.insert(key::with_table(key::TABLE_DEFINITION, key), None);
+            }
+            Some(MetaKind::ExternalEventDef) => {
+                self.external_event_defs.remove(key);
+                writes.insert(key::with_table(key::TABLE_DEFINITION, key), None);
+            }
+            Some(MetaKind::WorkflowEventDef) => {
+                self.workflow_event_defs.remove(key);
                 writes.insert(key::with_table(key::TABLE_DEFINITION, key), None);
             }
             _ => {}

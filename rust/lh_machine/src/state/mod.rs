@@ -220,6 +220,13 @@ impl State {
                     _ => Vec::new(),
                 }
             }
+            Some(Kind::PutExternalEvent(request)) => {
+                let (Some(id), Some(event_def)) = (&request.wf_run_id, &request.external_event_def_id) else {
+                    return Vec::new();
+                };
+                let run = self.run(&key::run(tenant, id));
+                run.map(|run| run::edge::fed_by_event(run, &event_def.name)).unwrap_or_default()
+            }
             _ => Vec::new(),
         }
     }

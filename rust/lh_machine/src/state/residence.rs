@@ -10,6 +10,7 @@ use crate::{
         family::{self, Children},
         record,
     },
+    spec::Spec,
 };
 
 /// Runs in memory and what is known about those that do not exist.
@@ -56,9 +57,9 @@ impl State {
             return Ok(());
         }
         let uid = record.spec_uid;
-        let spec = self
-            .definitions
-            .spec_by_uid(uid)
+        let unborn = (uid == 0).then(Spec::none);
+        let spec = unborn
+            .or_else(|| self.definitions.spec_by_uid(uid))
             .ok_or_else(|| Corrupt(format!("a run record is bound to WfSpec {uid}, which is not stored")))?;
         let mut run = record::into_run(key.to_vec(), record, spec, value.len() * 3);
         self.residence.clock += 1;
@@ -132,16 +133,31 @@ impl State {
 
     /// True if the run is in memory.
     pub(crate) fn has_run(&self, key: &[u8]) -> bool {
-        self.residence.runs.contains_key(key)
+        self.run(key).is_some()
     }
 
     /// The run, if it is in memory.
     pub(crate) fn run(&self, key: &[u8]) -> Option<&Run> {
+        self.with_events(key).filter(|run| !run.is_unborn())
+    }
+
+    /// The run or the record of events posted ahead to its id, if it is in memory.
+    pub(crate) fn with_events(&self, key: &[u8]) -> Option<&Run> {
         self.residence.runs.get(key).map(|run| &**run)
     }
 
     /// Takes a run out to work on it; [`State::put_run`] brings it back.
     pub(crate) fn take_run(&mut self, key: &[u8]) -> Option<Box<Run>> {
+        if self.has_run(key) { self.take_with_events(key) } else { None }
+    }
+
+    /// Takes out what was posted ahead to the id of a run that does not exist; as [`State::take_run`].
+    pub(crate) fn take_unborn(&mut self, key: &[u8]) -> Option<Box<Run>> {
+        if self.has_run(key) { None } else { self.take_with_events(key) }
+    }
+
+    /// Takes out the run, or what was posted ahead to its id; as [`State::take_run`].
+    pub(crate) fn take_with_events(&mut self, key: &[u8]) -> Option<Box<Run>> {
         let run = self.residence.runs.remove(key)?;
         self.residence.bytes = self.residence.bytes.saturating_sub(run.stored.bytes);
         Some(run)

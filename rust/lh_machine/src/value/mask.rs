@@ -4,9 +4,12 @@ use crate::pb::{VariableValue, variable_value::Value};
 
 use super::of;
 
-/// What a client sees instead of a masked value: the text `*****` (MSK-1).
+/// The text that a client sees instead of a masked one (MSK-1).
+pub const MASK: &str = "*****";
+
+/// What a client sees instead of a masked value (MSK-1).
 pub fn mask_value() -> VariableValue {
-    of(Value::Str("*****".to_owned()))
+    of(Value::Str(MASK.to_owned()))
 }
 
 /// Replaces the value of every masked struct field, also inside arrays, maps and other structs (MSK-2, MSK-3).

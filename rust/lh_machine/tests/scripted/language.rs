@@ -5,12 +5,13 @@
 //! `exit fail=NAME`, `start THREAD [VAR=VALUE]...`, `start_many THREAD over=VALUE [VAR=VALUE]...`,
 //! `wait VALUE... | list=VALUE [strategy=FIRST|ANY] [each=FAILURE>THREAD]...`, `until VALUE OPERATOR VALUE`.
 //! `run_child SPEC [id=VALUE] [major=NUMBER] [VAR=VALUE]...`, `run_named VALUE ...` (the WfSpec's name is a value),
-//! `wait_child VALUE`.
+//! `wait_child VALUE`, `event DEF [timeout=VALUE]`, `throw DEF [VALUE]`.
 //! `set=VAR:VALUE` on any node puts an ASSIGN on its outgoing edge, `add=VAR:VALUE` an ADD, `on=FAILURE>THREAD` a failure
 //! handler on the node, where FAILURE is a name, `error`, `exception` or `any`. Values are `int:5`, `str:x`,
 //! `bool:true`, `double:1.5`, `json:{...}`, `null`, `$variable`, `@node` (output of a node).
 //! A variable is private; `+` before its name makes it public, `^` inherited, `?` searchable. `~retention=SECONDS` and
-//! `~parent=NAME` among the variables belong to the WfSpec, `~keep=SECONDS` to the ThreadSpec. Further ThreadSpecs follow, each as ` | NAME [VAR:TYPE]... : NODE -> ...`.
+//! `~parent=NAME` among the variables belong to the WfSpec, `~keep=SECONDS` and
+//! `~interrupt=DEF>THREAD` to the ThreadSpec. Further ThreadSpecs follow, each as ` | NAME [VAR:TYPE]... : NODE -> ...`.
 
 use std::collections::BTreeMap;
 
@@ -85,6 +86,36 @@ pub fn task_def(words: &[&str]) -> pb::TaskDef {
     task_def
 }
 
+fn return_type(name: &str) -> pb::ReturnType {
+    pb::ReturnType { return_type: (name != "void").then(|| type_definition(name)) }
+}
+
+/// `event_def NAME [TYPE | void] [retention=SECONDS]`
+pub fn event_def(words: &[&str]) -> pb::ExternalEventDef {
+    use pb::external_event_retention_policy::ExtEvtGcPolicy;
+    let id = Some(pb::ExternalEventDefId { name: words[0].to_owned() });
+    let mut event_def = pb::ExternalEventDef { id, ..Default::default() };
+    for word in &words[1..] {
+        match word.strip_prefix("retention=") {
+            Some(seconds) => {
+                let policy = Some(ExtEvtGcPolicy::SecondsAfterPut(seconds.parse().unwrap()));
+                event_def.retention_policy = Some(pb::ExternalEventRetentionPolicy { ext_evt_gc_policy: policy });
+            }
+            None => event_def.type_information = Some(return_type(word)),
+        }
+    }
+    event_def
+}
+
+/// `workflow_event_def NAME [TYPE]`
+pub fn workflow_event_def(words: &[&str]) -> pb::WorkflowEventDef {
+    pb::WorkflowEventDef {
+        id: Some(pb::WorkflowEventDefId { name: words[0].to_owned() }),
+        content_type: Some(return_type(words.get(1).unwrap_or(&"void"))),
+        ..Default::default()
+    }
+}
+
 pub fn wf_spec(name: &str, head: &str, body: &str) -> pb::WfSpec {
     let mut parts = body.split(" | ");
     let entrypoint = thread_spec(head, parts.next().unwrap());
@@ -135,6 +166,13 @@ fn thread_spec(head: &str, body: &str) -> pb::ThreadSpec {
             searchable,
             access_level: access_level as i32,
             ..Default::default()
+        });
+    }
+    for interrupt in head.split_whitespace().filter_map(|word| word.strip_prefix("~interrupt=")) {
+        let (event, handler) = interrupt.split_once('>').unwrap();
+        thread.interrupt_defs.push(pb::InterruptDef {
+            external_event_def_id: Some(pb::ExternalEventDefId { name: event.to_owned() }),
+            handler_spec_name: handler.to_owned(),
         });
     }
     let mut nodes: Vec<(String, pb::Node)> = Vec::new();
@@ -243,6 +281,15 @@ fn kind(words: &[&str]) -> pb::node::Node {
             thread_spec_name: words[1].to_owned(),
             variables: inputs(&words[2..]),
             iterable: option("over").map(assignment),
+        }),
+        "event" => Node::ExternalEvent(pb::ExternalEventNode {
+            external_event_def_id: Some(pb::ExternalEventDefId { name: words[1].to_owned() }),
+            timeout_seconds: option("timeout").map(assignment),
+            ..Default::default()
+        }),
+        "throw" => Node::ThrowEvent(pb::ThrowEventNode {
+            event_def_id: Some(pb::WorkflowEventDefId { name: words[1].to_owned() }),
+            content: words.get(2).filter(|word| !word.contains('=')).map(|word| assignment(word)),
         }),
         "wait" => wait_for_threads(words),
         "run_child" | "run_named" => Node::RunChildWf(pb::RunChildWfNode {

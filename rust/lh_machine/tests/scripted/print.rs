@@ -32,14 +32,87 @@ pub fn effects(effects: &Effects) -> String {
     for poll in &effects.returned_polls {
         text.push_str(&format!("returned poll={poll}\n"));
     }
+    for thrown in &effects.thrown {
+        text.push_str(&format!("thrown {}\n", workflow_event(&thrown.event)));
+    }
     match &effects.reply {
         Some(Ok(Reply::WfRun(wf_run))) => text.push_str(&format!("reply {}\n", wf_run_line(wf_run))),
+        Some(Ok(Reply::ExternalEvent(event))) => text.push_str(&format!("reply {}\n", external_event(event))),
         Some(Ok(Reply::Empty)) => text.push_str("reply ok\n"),
         Some(Ok(Reply::MetaWritten { sequence })) => text.push_str(&format!("reply written {sequence}\n")),
         Some(Err(rejected)) => text.push_str(&format!("reply {rejected}\n")),
         None => {}
     }
     text
+}
+
+fn external_event(event: &pb::ExternalEvent) -> String {
+    let id = event.id.clone().unwrap_or_default();
+    let definition = id.external_event_def_id.unwrap_or_default().name;
+    let claimed = if event.claimed { "claimed" } else { "unclaimed" };
+    let content = value(event.content.as_ref());
+    let mut text = format!("{definition}/{} {content} created={} {claimed}", id.guid, ms(event.created_at.as_ref()));
+    for (name, number) in [("thread", event.thread_run_number), ("position", event.node_run_position)] {
+        text.push_str(&number.map(|number| format!(" {name}={number}")).unwrap_or_default());
+    }
+    text
+}
+
+fn workflow_event(event: &pb::WorkflowEvent) -> String {
+    let id = event.id.clone().unwrap_or_default();
+    let definition = id.workflow_event_def_id.unwrap_or_default().name;
+    let by = event.node_run_id.clone().unwrap_or_default();
+    let content = value(event.content.as_ref());
+    let created = ms(event.created_at.as_ref());
+    format!("{definition}/{} {content} created={created} by={}/{}", id.number, by.thread_run_number, by.position)
+}
+
+/// All events of a WfRunId, as they are listed two by two.
+pub fn events(world: &World, id: &str) -> String {
+    let mut text = String::new();
+    let wf_run_id = Some(wf_run_id(id));
+    let mut request = pb::ListExternalEventsRequest { wf_run_id: wf_run_id.clone(), limit: Some(2), bookmark: None };
+    loop {
+        let page = fetch(world, &Read::ExternalEvents(request.clone())).unwrap();
+        let page = pb::ExternalEventList::decode(&*page).unwrap();
+        page.results.iter().for_each(|event| text.push_str(&format!("  {}\n", external_event(event))));
+        request.bookmark = page.bookmark;
+        if request.bookmark.is_none() {
+            break;
+        }
+    }
+    let mut request = pb::ListWorkflowEventsRequest { wf_run_id, limit: Some(2), bookmark: None };
+    loop {
+        let page = fetch(world, &Read::WorkflowEvents(request.clone())).unwrap();
+        let page = pb::WorkflowEventList::decode(&*page).unwrap();
+        page.results.iter().for_each(|event| text.push_str(&format!("  {}\n", workflow_event(event))));
+        request.bookmark = page.bookmark;
+        if request.bookmark.is_none() {
+            return text;
+        }
+    }
+}
+
+/// What `AwaitWorkflowEvent` answers at once, if it does.
+pub fn awaited(world: &World, words: &[&str]) -> String {
+    let id = wf_run_id(words[0]);
+    let def_id = |name: &str| pb::WorkflowEventDefId { name: name.to_owned() };
+    let ignored = words[1..].iter().filter_map(|word| word.strip_prefix("ignore=")?.split_once('/'));
+    let request = pb::AwaitWorkflowEventRequest {
+        event_def_ids: words[1..].iter().filter(|word| !word.contains('=')).map(|name| def_id(name)).collect(),
+        workflow_events_to_ignore: ignored
+            .map(|(name, number)| pb::WorkflowEventId {
+                wf_run_id: Some(id.clone()),
+                workflow_event_def_id: Some(def_id(name)),
+                number: number.parse().unwrap(),
+            })
+            .collect(),
+        wf_run_id: Some(id),
+    };
+    match fetch(world, &Read::AwaitedEvent(request)) {
+        Ok(event) => format!("{}\n", workflow_event(&pb::WorkflowEvent::decode(&*event).unwrap())),
+        Err(_) => "waits\n".to_owned(),
+    }
 }
 
 fn wf_run_line(wf_run: &pb::WfRun) -> String {
@@ -115,7 +188,7 @@ fn readable(key: &[u8]) -> String {
 fn texts_of(table: char, parts: &[String]) -> usize {
     match (table, parts.get(2).map(String::as_str)) {
         ('I', Some("3")) => 4,
-        ('I', Some("4")) => 2,
+        ('I', Some("4" | "21")) => 2,
         ('I', _) => 3,
         ('D', _) | ('Q', _) => 2,
         _ => 8,
@@ -207,6 +280,9 @@ fn thread_line(thread: &pb::ThreadRun) -> String {
         thread.r#type().as_str_name(),
         thread.status().as_str_name()
     );
+    if let Some(id) = &thread.interrupt_trigger_id {
+        text.push_str(&format!(" trigger={}", id.guid));
+    }
     if let Some(parent) = thread.parent_thread_id {
         text.push_str(&format!(" parent={parent}"));
     }
@@ -225,7 +301,9 @@ fn thread_line(thread: &pb::ThreadRun) -> String {
                 format!(" halted_by_parent={}/{}", reason.parent_thread_run_number, reason.waiting_node_run_position)
             }
             Reason::Interrupted(reason) => format!(" interrupted={}", reason.interrupt_thread_id),
-            Reason::PendingInterrupt(_) => " pending_interrupt".to_owned(),
+            Reason::PendingInterrupt(reason) => {
+                format!(" pending_interrupt={}", reason.external_event_id.clone().unwrap_or_default().guid)
+            }
         });
     }
     if let Some(output) = &thread.output {
@@ -260,6 +338,15 @@ fn node_line(world: &World, node_run: &pb::NodeRun) -> String {
         && let (Some(id), Some(spec)) = (&child.child_wf_run_id, &child.wf_spec_id)
     {
         text.push_str(&format!(" child={} of {}.{}", key::path(id).join("_"), spec.name, spec.revision));
+    }
+    if let Some(NodeType::ExternalEvent(waiting)) = &node_run.node_type {
+        if let Some(id) = &waiting.external_event_id {
+            text.push_str(&format!(" event={} at={}", id.guid, ms(waiting.event_time.as_ref())));
+        }
+        text.push_str(if waiting.timed_out { " timed_out" } else { "" });
+    }
+    if let Some(NodeType::ThrowEvent(throw)) = &node_run.node_type {
+        text.push_str(&format!(" number={}", throw.workflow_event_id.clone().unwrap_or_default().number));
     }
     if let Some(NodeType::WaitForThreads(waiting)) = &node_run.node_type {
         for thread in &waiting.threads {

@@ -3,9 +3,11 @@
 //! Commands: `task_def ...`, `spec ...`, `delete_spec NAME`, `delete_task_def NAME`, `at MS COMMAND` with COMMAND one of
 //! `run_wf ID SPEC [VAR=VALUE]...`, `claim DEF POLL`, `unclaim ID NODE ATTEMPT`,
 //! `report ID NODE ATTEMPT success [VALUE] | failed [TEXT] | exception NAME | status NUMBER`, `timer ID DUE`,
-//! `stop ID THREAD`, `resume ID THREAD`, `rescue ID THREAD [skip]`, `delete ID`;
+//! `post ID DEF GUID [VALUE] [thread=N] [position=N]`, `stop ID THREAD`, `resume ID THREAD`, `rescue ID THREAD [skip]`, `delete ID`;
 //! `flush` (shows what the store gets), `restart` (a new machine on the same store), `show ID` (the run in full),
+//! `events ID` (all events of the id), `await ID [DEF]... [ignore=DEF/NUMBER]...` (the event that a caller gets at once),
 //! `threads ID` (which are active and queued), `inactive ID THREAD`.
+//! `event_def NAME [TYPE | void] [retention=SECONDS]`, `workflow_event_def NAME [TYPE]`, `delete_event_def NAME` as `task_def`.
 
 use std::collections::BTreeMap;
 
@@ -46,6 +48,15 @@ impl World {
                 let wf_spec = language::wf_spec(words[1], head, body);
                 self.define(key::meta(MetaKind::WfSpec, TENANT, words[1], &[0, 0]), Some(wf_spec.encode_to_vec()))
             }
+            "event_def" => {
+                let key = key::meta(MetaKind::ExternalEventDef, TENANT, words[1], &[]);
+                self.define(key, Some(language::event_def(&words[1..]).encode_to_vec()))
+            }
+            "workflow_event_def" => {
+                let key = key::meta(MetaKind::WorkflowEventDef, TENANT, words[1], &[]);
+                self.define(key, Some(language::workflow_event_def(&words[1..]).encode_to_vec()))
+            }
+            "delete_event_def" => self.define(key::meta(MetaKind::ExternalEventDef, TENANT, words[1], &[]), None),
             "delete_spec" => self.define(key::meta(MetaKind::WfSpec, TENANT, words[1], &[0, 0]), None),
             "delete_task_def" => self.define(key::meta(MetaKind::TaskDef, TENANT, words[1], &[]), None),
             "at" => self.command(words[1].parse().unwrap(), &words[2..]),
@@ -54,6 +65,8 @@ impl World {
             "show" => print::run(self, words[1]),
             "threads" => print::threads(self, words[1]),
             "inactive" => print::inactive(self, words[1], words[2].parse().unwrap()),
+            "events" => print::events(self, words[1]),
+            "await" => print::awaited(self, &words[1..]),
             other => panic!("unknown command {other}"),
         }
     }
@@ -95,6 +108,7 @@ impl World {
                 wf_run_id: Some(wf_run_id(words[1])),
                 due_ms: words[2].parse().unwrap(),
             }),
+            "post" => Kind::PutExternalEvent(post(&words[1..])),
             "stop" => Kind::StopWfRun(pb::StopWfRunRequest {
                 wf_run_id: Some(wf_run_id(words[1])),
                 thread_run_number: words[2].parse().unwrap(),
@@ -189,6 +203,22 @@ fn run_wf(words: &[&str]) -> Kind {
         }
     }
     Kind::RunWf(internal::RunWf { request: Some(request), id_is_generated: false })
+}
+
+fn post(words: &[&str]) -> pb::PutExternalEventRequest {
+    let number = |name: &str| {
+        let word = words.iter().find_map(|word| word.strip_prefix(name)?.strip_prefix('='));
+        word.map(|number| number.parse().unwrap())
+    };
+    let content = words.get(3).filter(|word| !word.contains('='));
+    pb::PutExternalEventRequest {
+        wf_run_id: Some(wf_run_id(words[0])),
+        external_event_def_id: Some(pb::ExternalEventDefId { name: words[1].to_owned() }),
+        guid: Some(words[2].to_owned()),
+        content: content.map(|text| language::literal(text)),
+        thread_run_number: number("thread"),
+        node_run_position: number("position"),
+    }
 }
 
 fn report(words: &[&str]) -> pb::ReportTaskRun {

@@ -1,7 +1,9 @@
 //! RPCs that are answered in Rust, one file each: bytes in, a command or a read for a shard, bytes out.
 
+pub mod await_workflow_event;
 pub mod count_task_run;
 pub mod delete_wf_run;
+pub mod get_external_event;
 pub mod get_inactive_thread_run;
 pub mod get_node_run;
 pub mod get_server_version;
@@ -9,10 +11,14 @@ pub mod get_task_run;
 pub mod get_task_worker_group;
 pub mod get_variable;
 pub mod get_wf_run;
+pub mod get_workflow_event;
+pub mod list_external_events;
 pub mod list_node_runs;
 pub mod list_task_runs;
 pub mod list_variables;
+pub mod list_workflow_events;
 pub mod poll_task;
+pub mod put_external_event;
 pub mod register_task_worker;
 pub mod report_task;
 pub mod rescue_thread_run;
@@ -31,6 +37,7 @@ use crate::front::{Caller, Front, frames::Framed, placement, routes::HotRpc, sta
 /// Has the handler of `rpc` answer the serialized request.
 pub async fn answer(front: &Front, rpc: HotRpc, caller: &Caller, request: Bytes) -> Result<Framed, Status> {
     match rpc {
+        HotRpc::AwaitWorkflowEvent => await_workflow_event::answer(front, caller, request).await,
         HotRpc::CountTaskRun => count_task_run::answer(front, caller, request).await,
         HotRpc::GetInactiveThreadRun => get_inactive_thread_run::answer(front, caller, request).await,
         HotRpc::GetNodeRun => get_node_run::answer(front, caller, request).await,
@@ -49,6 +56,11 @@ pub async fn answer(front: &Front, rpc: HotRpc, caller: &Caller, request: Bytes)
         HotRpc::ResumeWfRun => resume_wf_run::answer(front, caller, request).await,
         HotRpc::RescueThreadRun => rescue_thread_run::answer(front, caller, request).await,
         HotRpc::DeleteWfRun => delete_wf_run::answer(front, caller, request).await,
+        HotRpc::PutExternalEvent => put_external_event::answer(front, caller, request).await,
+        HotRpc::GetExternalEvent => get_external_event::answer(front, caller, request).await,
+        HotRpc::GetWorkflowEvent => get_workflow_event::answer(front, caller, request).await,
+        HotRpc::ListExternalEvents => list_external_events::answer(front, caller, request).await,
+        HotRpc::ListWorkflowEvents => list_workflow_events::answer(front, caller, request).await,
         HotRpc::Whoami => whoami::answer(front),
     }
 }

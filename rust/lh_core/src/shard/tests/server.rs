@@ -10,7 +10,7 @@ use std::{
 };
 
 use lh_machine::{
-    Arm, Command, Dispatch, MachineConfig, Outgoing, Read, Reply,
+    Arm, Command, Dispatch, MachineConfig, Outgoing, Read, Reply, Thrown,
     internal::{self, ClaimTask, command::Kind, meta_write},
     key::{self, MetaKind},
     pb,
@@ -172,6 +172,8 @@ impl Effector for Performer {
     fn send(&self, shard: u32, messages: Vec<Outgoing>) {
         self.0.send(shard, messages);
     }
+
+    fn tell(&self, _thrown: Vec<Thrown>) {}
 }
 
 impl Effects {

@@ -1,0 +1,85 @@
+"""SearchExternalEvent, SearchWorkflowEvent and SearchNodeRun (07/O-2, O-4, O-6)."""
+
+from __future__ import annotations
+
+from littlehorse.model import (
+    ExternalEventId,
+    ExternalEventIdList,
+    NodeRunId,
+    NodeRunIdList,
+    SearchExternalEventRequest,
+    SearchNodeRunRequest,
+    SearchWorkflowEventRequest,
+    WorkflowEventId,
+    WorkflowEventIdList,
+)
+from littlehorse.server.definitions import Kind
+from littlehorse.server.errors import Code, RpcError, invalid
+from littlehorse.server.rpc.paging import limit_of, start_of
+from littlehorse.server.run_index import Index, Page, open_index, page_of, time_range
+from littlehorse.server.services import Call, Services
+
+# How an index spells whether an ExternalEvent was claimed.
+CLAIMED = {True: "true", False: "false"}
+
+
+def external_events(services: Services, call: Call, request: SearchExternalEventRequest) -> ExternalEventIdList:
+    """Ids of the ExternalEvents of a definition, by creation time, then id (05/E-74, E-76; 07/O-4)."""
+    name = request.external_event_def_id.name
+    _require(services, call, Kind.EXTERNAL_EVENT_DEF, name, "ExternalEventDef", "external_event_def_id")
+    wanted = [request.is_claimed] if request.HasField("is_claimed") else [True, False]
+    page = _search(
+        services, call, request, Index.EXTERNAL_EVENT, [(name, CLAIMED[is_claimed]) for is_claimed in wanted]
+    )
+    results = [ExternalEventId.FromString(entry.id) for entry in page.entries]
+    return ExternalEventIdList(results=results, bookmark=page.bookmark)
+
+
+def workflow_events(services: Services, call: Call, request: SearchWorkflowEventRequest) -> WorkflowEventIdList:
+    """Ids of the WorkflowEvents of a definition, by creation time, then id (05/E-76; 07/O-6)."""
+    name = request.workflow_event_def_id.name
+    _require(services, call, Kind.WORKFLOW_EVENT_DEF, name, "WorkflowEventDef", "workflow_event_def_id")
+    page = _search(services, call, request, Index.WORKFLOW_EVENT, [(name,)])
+    results = [WorkflowEventId.FromString(entry.id) for entry in page.entries]
+    return WorkflowEventIdList(results=results, bookmark=page.bookmark)
+
+
+def node_runs(services: Services, call: Call, request: SearchNodeRunRequest) -> NodeRunIdList:
+    """Ids of EXTERNAL_EVENT NodeRuns of a definition in a status, by arrival time, then id (05/E-77; 07/O-2).
+
+    UNIMPLEMENTED without a definition: there is no index of all NodeRuns.
+    """
+    limit_of(request)
+    name = request.external_event_def.name
+    if not name:
+        text = "SearchNodeRun without external_event_def is not implemented by this server yet."
+        raise RpcError(Code.UNIMPLEMENTED, text)
+    page = _search(services, call, request, Index.EXTERNAL_EVENT_NODE, [(name, str(request.status))])
+    results = [NodeRunId.FromString(entry.id) for entry in page.entries]
+    return NodeRunIdList(results=results, bookmark=page.bookmark)
+
+
+def _require(services: Services, call: Call, kind: Kind, name: str, what: str, field: str) -> None:
+    """INVALID_ARGUMENT unless the definition is named and exists (05 section 8)."""
+    if not name.strip():
+        raise invalid(f"Missing required argument {field}.")
+    if services.definitions.get(kind, call.tenant, name) is None:
+        raise invalid(f"{what} '{name}' does not exist.")
+
+
+def _search(
+    services: Services,
+    call: Call,
+    request: SearchExternalEventRequest | SearchWorkflowEventRequest | SearchNodeRunRequest,
+    kind: Index,
+    components: list[tuple[str, ...]],
+) -> Page:
+    """The page of index entries with these components that the request asks for."""
+    limit, start = limit_of(request), start_of(request)
+    times = time_range(
+        request.earliest_start if request.HasField("earliest_start") else None,
+        request.latest_start if request.HasField("latest_start") else None,
+    )
+    with open_index(services, call.tenant) as index:
+        prefixes = [index.prefix(kind, *of_prefix) for of_prefix in components]
+        return page_of(index.entries(prefixes, times, start), limit, lambda _found, _entry: True)

@@ -1,0 +1,220 @@
+//! ExternalEvents posted to a WfRunId and WorkflowEvents thrown by its run (spec 05).
+//!
+//! They are part of the run's record. Events posted to an id without WfRun are in a record of the same key that has nothing
+//! else: a run that is *unborn*. `RunWf` takes them over, so that nothing more than the run has to be fetched for it.
+
+use std::collections::BTreeMap;
+
+use super::{Run, Stored, deadline, family::Children, milliseconds, timestamp};
+use crate::{
+    internal::{self, deadline::Kind},
+    key, pb,
+    spec::Spec,
+    state::Context,
+};
+
+/// Place of deadlines that belong to an event, not to a NodeRun.
+const OF_NO_NODE: (i32, i32) = (-1, -1);
+
+/// The events of one WfRunId.
+#[derive(Clone, Debug, Default)]
+pub struct Events {
+    /// ExternalEvents by (definition, guid): the order in which they are listed (05/E-71).
+    posted: BTreeMap<(String, String), internal::PostedEvent>,
+    /// Unclaimed ones by (definition, order of arrival): their guids.
+    unclaimed: BTreeMap<(String, u64), String>,
+    /// Greatest order of arrival among the ExternalEvents.
+    last_sequence: u64,
+    /// WorkflowEvents by (definition, number).
+    thrown: BTreeMap<(String, i32), pb::WorkflowEvent>,
+}
+
+impl Events {
+    /// The events of a stored record.
+    pub fn of_record(posted: Vec<internal::PostedEvent>, thrown: Vec<pb::WorkflowEvent>) -> Self {
+        let mut events = Self::default();
+        posted.into_iter().for_each(|posted| events.insert(posted));
+        for event in thrown {
+            let Some(id) = &event.id else { continue };
+            events.thrown.insert((def_of_thrown(id).to_owned(), id.number), event);
+        }
+        events
+    }
+
+    /// True if there is none of either kind.
+    pub fn is_empty(&self) -> bool {
+        self.posted.is_empty() && self.thrown.is_empty()
+    }
+
+    /// ExternalEvents with their order of arrival, by definition and guid.
+    pub fn posted(&self) -> impl Iterator<Item = &internal::PostedEvent> {
+        self.posted.values()
+    }
+
+    /// WorkflowEvents by definition and number.
+    pub fn thrown(&self) -> impl Iterator<Item = &pb::WorkflowEvent> {
+        self.thrown.values()
+    }
+
+    /// The ExternalEvent with this definition and guid.
+    pub fn external(&self, definition: &str, guid: &str) -> Option<&pb::ExternalEvent> {
+        self.posted.get(&(definition.to_owned(), guid.to_owned()))?.event.as_ref()
+    }
+
+    /// The WorkflowEvent with this definition and number.
+    pub fn workflow(&self, definition: &str, number: i32) -> Option<&pb::WorkflowEvent> {
+        self.thrown.get(&(definition.to_owned(), number))
+    }
+
+    fn insert(&mut self, posted: internal::PostedEvent) {
+        let Some(event) = &posted.event else { return };
+        let Some((definition, guid)) = event.id.as_ref().map(names) else { return };
+        self.last_sequence = self.last_sequence.max(posted.sequence);
+        if !event.claimed {
+            self.unclaimed.insert((definition.clone(), posted.sequence), guid.clone());
+        }
+        self.posted.insert((definition, guid), posted);
+    }
+
+    /// The oldest unclaimed event of a definition that may go to this NodeRun (05/E-23, E-24).
+    fn eligible(&self, definition: &str, place: (i32, i32)) -> Option<&pb::ExternalEvent> {
+        let range = (definition.to_owned(), 0)..=(definition.to_owned(), u64::MAX);
+        self.unclaimed.range(range).filter_map(|((_, _), guid)| self.external(definition, guid)).find(|event| {
+            event.thread_run_number.is_none_or(|thread| thread == place.0)
+                && event.node_run_position.is_none_or(|position| position == place.1)
+        })
+    }
+
+    fn claim(&mut self, id: &pb::ExternalEventId) -> Option<&mut pb::ExternalEvent> {
+        let posted = self.posted.get_mut(&names(id))?;
+        self.unclaimed.remove(&(names(id).0, posted.sequence));
+        let event = posted.event.as_mut()?;
+        event.claimed = true;
+        Some(event)
+    }
+
+    fn remove_unclaimed(&mut self, definition: &str, guid: &str) {
+        let place = (definition.to_owned(), guid.to_owned());
+        let unclaimed = |posted: &internal::PostedEvent| posted.event.as_ref().is_some_and(|event| !event.claimed);
+        if !self.posted.get(&place).is_some_and(unclaimed) {
+            return;
+        }
+        if let Some(posted) = self.posted.remove(&place) {
+            self.unclaimed.remove(&(place.0, posted.sequence));
+        }
+        // As after a restart, which knows only of those that are left.
+        self.last_sequence = self.posted.values().map(|posted| posted.sequence).max().unwrap_or(0);
+    }
+}
+
+/// Definition and guid of an ExternalEvent's id.
+pub fn names(id: &pb::ExternalEventId) -> (String, String) {
+    let definition = id.external_event_def_id.as_ref().map(|id| id.name.clone()).unwrap_or_default();
+    (definition, id.guid.clone())
+}
+
+fn def_of_thrown(id: &pb::WorkflowEventId) -> &str {
+    id.workflow_event_def_id.as_ref().map_or("", |id| id.name.as_str())
+}
+
+/// A record for events of a WfRun that does not exist; `children` = what a deleted one of that id left behind.
+pub fn unborn(tenant: &str, id: &pb::WfRunId, children: Children) -> Run {
+    Run {
+        key: key::run(tenant, id),
+        tenant: tenant.into(),
+        spec: Spec::none(),
+        wf_run: pb::WfRun { id: Some(id.clone()), ..pb::WfRun::default() },
+        nodes: BTreeMap::new(),
+        variables: BTreeMap::new(),
+        threads: BTreeMap::new(),
+        children,
+        archived: BTreeMap::new(),
+        queued: BTreeMap::new(),
+        cursor: 0,
+        deadlines: Vec::new(),
+        armed_ms: 0,
+        guid_suffix: String::new(),
+        events: Events::default(),
+        stored: Stored { bytes: 512, ..Stored::default() },
+    }
+}
+
+/// The new run takes over what was posted ahead to its id (05/E-19).
+pub fn take_over(run: &mut Run, unborn: Run) {
+    run.events = unborn.events;
+    run.deadlines = unborn.deadlines;
+    run.armed_ms = unborn.armed_ms;
+    run.stored = unborn.stored;
+}
+
+/// Stores a new ExternalEvent; its retention begins (05/E-27).
+pub fn post(run: &mut Run, event: pb::ExternalEvent, definition: &pb::ExternalEventDef) {
+    use pb::external_event_retention_policy::ExtEvtGcPolicy::SecondsAfterPut;
+    let policy = definition.retention_policy.as_ref().and_then(|policy| policy.ext_evt_gc_policy);
+    if let (Some(SecondsAfterPut(seconds)), Some(id), Some(created)) = (policy, &event.id, &event.created_at) {
+        let (external_event_def, guid) = names(id);
+        let due_ms = milliseconds(created).saturating_add(seconds.saturating_mul(1000));
+        let kind = Kind::EventRetention(internal::deadline::EventRetention { external_event_def, guid });
+        deadline::add(run, OF_NO_NODE, due_ms, kind);
+    }
+    let sequence = run.events.last_sequence + 1;
+    run.events.insert(internal::PostedEvent { event: Some(event), sequence });
+}
+
+/// The NodeRun takes the oldest eligible event, if there is one (05/E-22, E-23).
+pub fn claim_for_node(run: &mut Run, definition: &str, place: (i32, i32)) -> Option<pb::ExternalEvent> {
+    let id = run.events.eligible(definition, place)?.id.clone()?;
+    let event = run.events.claim(&id)?;
+    event.thread_run_number = Some(place.0);
+    event.node_run_position = Some(place.1);
+    let event = event.clone();
+    forget_retention(run, &id);
+    Some(event)
+}
+
+/// An interrupt uses the event: its thread and position stay as they were posted (05/E-22).
+pub fn claim_for_interrupt(run: &mut Run, id: &pb::ExternalEventId) {
+    run.events.claim(id);
+    forget_retention(run, id);
+}
+
+fn forget_retention(run: &mut Run, id: &pb::ExternalEventId) {
+    let (definition, guid) = names(id);
+    let is_of_event = |kind: &Option<Kind>| matches!(kind, Some(Kind::EventRetention(retention)) if retention.external_event_def == definition && retention.guid == guid);
+    run.deadlines.retain(|deadline| !is_of_event(&deadline.kind));
+}
+
+/// The event's time is over: deleted if nothing has claimed it (05/E-27).
+pub fn expire(run: &mut Run, retention: &internal::deadline::EventRetention) {
+    run.events.remove_unclaimed(&retention.external_event_def, &retention.guid);
+}
+
+/// The id that the next WorkflowEvent of a definition gets (05/E-59).
+pub fn next_thrown(run: &Run, definition: &str) -> pb::WorkflowEventId {
+    let range = (definition.to_owned(), 0)..=(definition.to_owned(), i32::MAX);
+    let number = run.events.thrown.range(range).next_back().map_or(0, |((_, number), _)| number + 1);
+    pb::WorkflowEventId {
+        wf_run_id: Some(run.id()),
+        workflow_event_def_id: Some(pb::WorkflowEventDefId { name: definition.to_owned() }),
+        number,
+    }
+}
+
+/// Stores a WorkflowEvent; who waits for it is told after the commit (05/E-58, E-64).
+pub fn throw(
+    run: &mut Run,
+    place: (i32, i32),
+    id: pb::WorkflowEventId,
+    content: pb::VariableValue,
+    context: &mut Context<'_>,
+) {
+    let node_run_id = pb::NodeRunId { wf_run_id: Some(run.id()), thread_run_number: place.0, position: place.1 };
+    let event = pb::WorkflowEvent {
+        id: Some(id.clone()),
+        content: Some(content),
+        created_at: Some(timestamp(context.now_ms)),
+        node_run_id: Some(node_run_id),
+    };
+    context.effects.thrown.push(crate::Thrown { tenant: run.tenant.to_string(), event: event.clone() });
+    run.events.thrown.insert((def_of_thrown(&id).to_owned(), id.number), event);
+}
