@@ -9,7 +9,7 @@
 
 use std::{io, sync::Arc, time::Duration};
 
-use lh_machine::{Arm, Command, Dispatch, Outgoing, Read, Rejected, Reply, Thrown, internal};
+use lh_machine::{Arm, Command, Dispatch, Outgoing, Read, Rejected, Reply, Thrown, internal, pb};
 use tokio::sync::{mpsc, oneshot};
 
 /// Why a command or read got no answer from the machine.
@@ -96,6 +96,19 @@ pub trait Effector: Send + Sync {
     fn send(&self, shard: u32, messages: Vec<Outgoing>);
     /// Answer those who wait for these WorkflowEvents.
     fn tell(&self, thrown: Vec<Thrown>);
+}
+
+/// Where callers wait for WorkflowEvents. Calls never block.
+pub trait EventWaits: Send + Sync {
+    /// Waits from now on: the caller's number, and where the event will come. A closed channel = the server stops.
+    fn wait(&self, tenant: &str, request: pb::AwaitWorkflowEventRequest)
+    -> (u64, oneshot::Receiver<pb::WorkflowEvent>);
+
+    /// The caller waits no longer; harmless after its answer.
+    fn withdraw(&self, number: u64);
+
+    /// Ends all waits without an event.
+    fn cut_all(&self);
 }
 
 /// Hands waiting polls to a shard that is about to close a batch.

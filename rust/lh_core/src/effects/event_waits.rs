@@ -8,7 +8,7 @@ use std::{
 use lh_machine::{Thrown, key, pb, read::events::is_awaited};
 use tokio::sync::oneshot;
 
-use crate::front::doors;
+use crate::ports;
 
 /// Waiting callers of this server. A caller costs an entry here and a suspended call, no thread.
 #[derive(Default)]
@@ -62,7 +62,7 @@ impl EventWaits {
     }
 }
 
-impl doors::EventWaits for EventWaits {
+impl ports::EventWaits for EventWaits {
     fn wait(
         &self,
         tenant: &str,

@@ -47,19 +47,6 @@ pub trait Polls: Send + Sync {
     fn cut_all(&self, message: &str);
 }
 
-/// Where callers wait for WorkflowEvents. Calls never block.
-pub trait EventWaits: Send + Sync {
-    /// Waits from now on: the caller's number, and where the event will come. A closed channel = the server stops.
-    fn wait(&self, tenant: &str, request: pb::AwaitWorkflowEventRequest)
-    -> (u64, oneshot::Receiver<pb::WorkflowEvent>);
-
-    /// The caller waits no longer; harmless after its answer.
-    fn withdraw(&self, number: u64);
-
-    /// Ends all waits without an event.
-    fn cut_all(&self);
-}
-
 /// A request for a Python lane.
 #[derive(Debug)]
 pub struct ColdCall {

@@ -36,8 +36,8 @@ use tokio::sync::oneshot;
 use tonic::Status;
 
 use crate::{
-    front::doors::{Cold, EventWaits, Identities, Polls},
-    ports::{Clock, Entropy, Failure, ShardHandle, ShardMessage},
+    front::doors::{Cold, Identities, Polls},
+    ports::{Clock, Entropy, EventWaits, Failure, ShardHandle, ShardMessage},
 };
 
 /// Who calls, as the checks of the pipeline found out (08 section 1).

@@ -265,7 +265,7 @@ fn comparison(left: &str, operator: &str, right: &str) -> pb::VariableAssignment
 }
 
 fn kind(words: &[&str]) -> pb::node::Node {
-    use pb::{exit_node, node::Node, sleep_node::SleepLength, task_node::TaskToExecute};
+    use pb::{node::Node, sleep_node::SleepLength, task_node::TaskToExecute};
     let option = |key: &str| words.iter().find_map(|word| word.strip_prefix(key)?.strip_prefix('='));
     match words[0] {
         "entrypoint" => Node::Entrypoint(pb::EntrypointNode {}),
@@ -310,17 +310,7 @@ fn kind(words: &[&str]) -> pb::node::Node {
                 words[1], words[2], words[3],
             ))),
         }),
-        "exit" => Node::Exit(pb::ExitNode {
-            result: match (option("return"), option("fail")) {
-                (Some(value), _) => Some(exit_node::Result::ReturnContent(assignment(value))),
-                (_, Some(name)) => Some(exit_node::Result::FailureDef(pb::FailureDef {
-                    failure_name: name.to_owned(),
-                    message: "defined to fail".to_owned(),
-                    content: option("content").map(assignment),
-                })),
-                _ => None,
-            },
-        }),
+        "exit" => exit(words),
         "task" | "dynamic" => {
             let to_execute = if words[0] == "task" {
                 TaskToExecute::TaskDefId(pb::TaskDefId { name: words[1].to_owned() })
@@ -337,6 +327,22 @@ fn kind(words: &[&str]) -> pb::node::Node {
         }
         other => panic!("unknown node {other}"),
     }
+}
+
+fn exit(words: &[&str]) -> pb::node::Node {
+    use pb::{exit_node, node::Node};
+    let option = |key: &str| words.iter().find_map(|word| word.strip_prefix(key)?.strip_prefix('='));
+    Node::Exit(pb::ExitNode {
+        result: match (option("return"), option("fail")) {
+            (Some(value), _) => Some(exit_node::Result::ReturnContent(assignment(value))),
+            (_, Some(name)) => Some(exit_node::Result::FailureDef(pb::FailureDef {
+                failure_name: name.to_owned(),
+                message: "defined to fail".to_owned(),
+                content: option("content").map(assignment),
+            })),
+            _ => None,
+        },
+    })
 }
 
 fn backoff(text: &str) -> pb::ExponentialBackoffRetryPolicy {

@@ -3,7 +3,7 @@
 
 use lh_machine::{Thrown, pb};
 
-use crate::{effects::event_waits::EventWaits, front::doors::EventWaits as _};
+use crate::{effects::event_waits::EventWaits, ports::EventWaits as _};
 
 fn run(id: &str) -> Option<pb::WfRunId> {
     Some(pb::WfRunId { id: id.to_owned(), parent_wf_run_id: None })

@@ -7,8 +7,9 @@ use http::HeaderMap;
 use lh_machine::{Read, pb};
 use tonic::{Code, Status};
 
-use crate::front::{
-    Caller, Front, doors::EventWaits, frames::Framed, hot::decode, ids::required_wf_run_id, limits, placement, status,
+use crate::{
+    front::{Caller, Front, frames::Framed, hot::decode, ids::required_wf_run_id, limits, placement, status},
+    ports::EventWaits,
 };
 
 /// The header in which gRPC sends the client's deadline.
