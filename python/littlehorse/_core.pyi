@@ -104,3 +104,10 @@ def stored_run_shards(data_dir: str, /) -> int | None:
 
 def shard_of(tenant: str, root_id: str, run_shards: int, /) -> int:
     """The run shard that owns the tree with this root id."""
+
+def examine(data_dir: str, stores: list[Store | None], /) -> list[tuple[bool, str, str]]:
+    """Looks at log, stores, indexes and their agreement in the directory of a stopped server, and changes nothing.
+
+    `stores` are the run shards' in order, then the metadata group's; None = could not be opened. Rows: whether it is
+    sound, what was looked at, what was found. OSError: no data directory, in use, identity or log lost.
+    """

@@ -58,18 +58,25 @@ class ServerProcess:
     def __init__(self, data_dir: Path, *arguments: str) -> None:
         self.data_dir = data_dir
         self.arguments = arguments
+        self.environment: dict[str, str] = {}
         self.address = ""
         self._process: subprocess.Popen[str] | None = None
         self._drain = threading.Thread()
         self._log_path = data_dir.with_name(data_dir.name + ".log")
 
-    def start(self) -> str:
-        """Starts it (on the port it had before, if any), waits for its `ready` line, returns its HOST:PORT."""
+    def command(self) -> list[str]:
+        """The command line of the server."""
         binary = os.environ.get("LH_BINARY", str(ROOT / ".venv/bin/lh"))
         listen = self.address or "127.0.0.1:0"
-        command = [binary, "server", "start", "--data-dir", str(self.data_dir), "--listen", listen, *self.arguments]
+        return [binary, "server", "start", "--data-dir", str(self.data_dir), "--listen", listen, *self.arguments]
+
+    def start(self) -> str:
+        """Starts it (on the port it had before, if any), waits for its `ready` line, returns its HOST:PORT."""
         with self._log_path.open("a") as log:
-            self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
+            environment = os.environ | self.environment
+            self._process = subprocess.Popen(
+                self.command(), stdout=subprocess.PIPE, stderr=log, text=True, env=environment
+            )
         output = self._process.stdout
         assert output is not None
         for line in output:
@@ -98,13 +105,14 @@ class ServerProcess:
 
     def kill(self) -> None:
         """SIGKILL (`kill -9`), if it runs; returns once it is gone."""
-        if self._process is not None and self._process.poll() is None:
+        if self._process is not None:
             self._process.kill()
             self._process.wait()
             self._close()
 
     def _close(self) -> None:
-        self._drain.join()
+        if self._drain.ident is not None:
+            self._drain.join()
         assert self.process.stdout is not None
         self.process.stdout.close()
 

@@ -29,7 +29,7 @@ API_VERSION = "1.3.0"
 LANES = 8
 # Stores get this part of the memory limit (block cache and write buffers), live runs the rest.
 STORE_SHARE = 0.4
-# How often the watching thread looks whether the server stops; a failure itself is reported at once.
+# How often the waiting threads look whether the server stops; a failure itself is reported at once.
 WATCH_MS = 200
 
 
@@ -89,7 +89,10 @@ class Server:
 
     def wait(self) -> str | None:
         """Waits until a stop is requested (None) or the engine failed beyond repair (why)."""
-        return self._events.get()
+        while True:
+            # A signal that another thread took (under a tracer, say) does not wake this one, which alone handles it.
+            with contextlib.suppress(queue.Empty):
+                return self._events.get(timeout=WATCH_MS / 1000)
 
     def stop(self) -> None:
         """Lets calls in progress finish for as long as configured, then stops everything and releases the directory."""
@@ -145,5 +148,6 @@ def _sentence(error: OSError | RpcError) -> str:
     elif error.strerror and error.filename:
         text = f"{error.filename}: {error.strerror}"
     else:
-        text = str(error)
+        # An error with a number says its text only as `strerror`.
+        text = error.strerror or str(error)
     return text[:1].upper() + text[1:].rstrip(".") + "."

@@ -43,3 +43,11 @@ def stored_run_shards(data_dir: str) -> int | None:
 def routes() -> list[tuple[str, str]]:
     """All RPCs of the contract: name and "hot", "cold" or "unimplemented"."""
     return _core.routes()
+
+
+def examine(data_dir: str, stores: list[Store | None]) -> list[tuple[bool, str, str]]:
+    """Looks at a stopped server's directory: whether sound, part, what was found. None = a store that cannot be opened.
+
+    Raises OSError if it is no data directory, in use, or without identity or log.
+    """
+    return _core.examine(data_dir, stores)

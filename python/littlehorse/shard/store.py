@@ -7,13 +7,24 @@ only after `persist`. Everything of a shard is in one column family, so that a b
 from __future__ import annotations
 
 import contextlib
+import errno
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from rocksdict import BlockBasedOptions, Cache, DBCompressionType, Options, Rdict, ReadOptions, WriteBatch, WriteOptions
+from rocksdict import (
+    AccessType,
+    BlockBasedOptions,
+    Cache,
+    DBCompressionType,
+    Options,
+    Rdict,
+    ReadOptions,
+    WriteBatch,
+    WriteOptions,
+)
 
 # A bloom filter of this size answers "no such key" wrongly once in about a hundred times.
 BLOOM_BITS_PER_KEY = 10
@@ -27,6 +38,9 @@ CACHE_BYTES_MIN = 8 << 20
 # How many entries a scan of a view reads ahead: few at first, since most searches want few.
 READ_AHEAD_MIN = 16
 READ_AHEAD_MAX = 512
+# What RocksDB says when files are not what they were, or are gone.
+DAMAGE = ("corruption", "bad table magic", "no such file", "does not exist", "while pread")
+RESTORE = "restore the whole data directory from a backup"
 # Compaction and flush threads of one shard: the machine's cores belong to the shards themselves.
 BACKGROUND_JOBS = 2
 
@@ -74,20 +88,23 @@ class ReadView:
 
 
 class Store:
-    """Implements `littlehorse.server.ports.Store` in the directory `path`.
+    """Implements `littlehorse.server.ports.Store` in the directory `path`, which is made unless `read_only`.
 
     Errors: OSError whose message names the directory and says what to do, for a store that is damaged, open in another
-    process, or cannot be written.
+    process, or cannot be written; `errno` is ENOSPC if the disk is full.
     """
 
-    def __init__(self, path: Path, memory: StoreMemory) -> None:
+    def __init__(self, path: Path, memory: StoreMemory, *, read_only: bool = False) -> None:
         self._path = path
-        path.mkdir(parents=True, exist_ok=True)
+        if not read_only:
+            path.mkdir(parents=True, exist_ok=True)
+        _check_root(path)
         self._without_log = WriteOptions()
         # A plain attribute at run time, although the package's stub calls it a method.
         self._without_log.disable_wal = True  # type: ignore[method-assign,assignment]
         try:
-            self._rocks = Rdict(str(path), _options(memory))
+            access = AccessType.read_only() if read_only else AccessType.read_write()
+            self._rocks = Rdict(str(path), _options(memory), access_type=access)
         except Exception as error:
             _refuse(path, error)
 
@@ -140,6 +157,12 @@ class Store:
         self._rocks.close()
 
 
+def _check_root(path: Path) -> None:
+    """Refuses table files without the file that says which of them count: RocksDB would begin a new store over them."""
+    if not (path / "CURRENT").exists() and any(path.glob("*.sst")):
+        raise OSError(f"the store in {path} is damaged (its file CURRENT is missing): {RESTORE}")
+
+
 def _options(memory: StoreMemory) -> Options:
     blocks = BlockBasedOptions()
     blocks.set_block_cache(memory.cache)
@@ -178,8 +201,8 @@ def _refuse(path: Path, error: Exception) -> NoReturn:
     lowered = text.lower()
     if "lock hold by" in lowered or "while lock file" in lowered:
         raise OSError(f"{path} is open in another process: stop that server, or choose another --data-dir") from error
-    if "corruption" in lowered or "bad table magic" in lowered:
-        raise OSError(f"the store in {path} is damaged ({text}): restore it from a backup") from error
     if "no space left" in lowered:
-        raise OSError(f"the disk under {path} is full: free some space and start again") from error
+        raise OSError(errno.ENOSPC, f"the disk under {path} is full: free some space") from error
+    if any(sign in lowered for sign in DAMAGE):
+        raise OSError(f"the store in {path} is damaged ({text}): {RESTORE}") from error
     raise OSError(f"the store in {path} failed: {text}") from error

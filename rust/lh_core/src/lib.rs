@@ -26,6 +26,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 mod _core {
     #[pymodule_export]
     use crate::py::{
+        doctor::examine,
         engine::{Engine, EngineConfig},
         keys::{index_prefix, index_value, meta_key, meta_prefix, parse_meta_key, routes, shard_of, stored_run_shards},
     };

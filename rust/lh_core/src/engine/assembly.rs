@@ -18,6 +18,9 @@ use crate::{
     shard::{self, ShardsConfig},
 };
 
+/// Environment variable that tests make log segments small with.
+const SEGMENT_BYTES_VARIABLE: &str = "LH_TEST_LOG_SEGMENT_BYTES";
+
 /// Everything that the thread needs.
 pub(super) struct Plan {
     pub settings: Settings,
@@ -72,7 +75,8 @@ fn tell(started: &SyncSender<io::Result<Started>>, outcome: io::Result<Started>)
 async fn open(plan: Plan) -> io::Result<(Server, Started)> {
     let Plan { settings, stores, lanes, failure } = plan;
     let (clock, entropy) = (environment::SystemClock::new(), environment::SystemEntropy);
-    let directory = DataDirectory::open(&settings.data_dir, settings.run_shards, &clock, &entropy)?;
+    let segment_bytes = segment_bytes()?;
+    let directory = DataDirectory::open(&settings.data_dir, settings.run_shards, segment_bytes, &clock, &entropy)?;
     let environment = environment::real(&directory.log_directory())?;
     let failed: Arc<dyn Fn(String) + Send + Sync> = Arc::new(move |reason| failure.report(reason));
     let runner = Arc::new(Runner::new(environment.clock.clone(), failed.clone()));
@@ -80,6 +84,7 @@ async fn open(plan: Plan) -> io::Result<(Server, Started)> {
         cluster: directory.identity.cluster,
         run_shards: settings.run_shards,
         memory_bytes: settings.memory_limit_bytes,
+        segment_bytes,
         failure: failed,
     };
     let shards = RunningShards::open(&environment, stores, &runner, &config)?;
@@ -90,6 +95,16 @@ async fn open(plan: Plan) -> io::Result<(Server, Started)> {
             Err(error)
         }
     }
+}
+
+/// The size of log segments. Tests of faults make it small by [`SEGMENT_BYTES_VARIABLE`], so that a short run fills many
+/// and cuts the log; a command must fit into one, so it is no setting for others.
+fn segment_bytes() -> io::Result<u64> {
+    let Ok(text) = std::env::var(SEGMENT_BYTES_VARIABLE) else { return Ok(shard::limits::SEGMENT_BYTES) };
+    text.parse().map_err(|_| {
+        let message = format!("{SEGMENT_BYTES_VARIABLE} must be a number of bytes, but is {text}");
+        io::Error::new(io::ErrorKind::InvalidInput, message)
+    })
 }
 
 /// Waits until the shards have recovered, then listens.

@@ -4,9 +4,14 @@ use std::{
     fs::{self, File, OpenOptions, TryLockError},
     io::{self, Write},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
-use crate::ports::{Clock, Entropy};
+use crate::{
+    environment,
+    ports::{Clock, Disk, Entropy},
+    shard::log,
+};
 
 const LOCK_FILE: &str = "LOCK";
 const IDENTITY_FILE: &str = "IDENTITY";
@@ -33,14 +38,24 @@ pub struct DataDirectory {
 }
 
 impl DataDirectory {
-    /// Locks the directory and reads its identity; makes both if the directory is new. Errors: locked by another process,
-    /// made with another number of shards, damaged, not writable.
-    pub fn open(path: &Path, run_shards: u32, clock: &dyn Clock, entropy: &dyn Entropy) -> io::Result<Self> {
+    /// Locks the directory and reads its identity; makes both if the directory is new, with the first of the log's
+    /// segments of `segment_bytes`. Errors: locked by another process, made with another number of shards, damaged, its log
+    /// lost, not writable.
+    pub fn open(
+        path: &Path,
+        run_shards: u32,
+        segment_bytes: u64,
+        clock: &dyn Clock,
+        entropy: &dyn Entropy,
+    ) -> io::Result<Self> {
         fs::create_dir_all(path)?;
         let lock = lock(path)?;
         let identity = match read_identity(path)? {
-            Some(identity) => identity,
-            None => create_identity(path, run_shards, clock, entropy)?,
+            Some(identity) => {
+                check_log_exists(path)?;
+                identity
+            }
+            None => create_identity(path, run_shards, segment_bytes, clock, entropy)?,
         };
         if identity.run_shards != run_shards {
             return Err(io::Error::new(
@@ -53,6 +68,19 @@ impl DataDirectory {
                 ),
             ));
         }
+        Ok(Self { path: path.to_owned(), identity, _lock: lock })
+    }
+
+    /// Locks a directory that exists and reads its identity; makes nothing but the lock file. Errors: no data directory,
+    /// locked by another process, damaged, its log lost.
+    pub fn inspect(path: &Path) -> io::Result<Self> {
+        let not_found = || {
+            let text = format!("{} is no data directory of a server: it has no {IDENTITY_FILE} file", path.display());
+            io::Error::new(io::ErrorKind::NotFound, text)
+        };
+        let identity = read_identity(path)?.ok_or_else(not_found)?;
+        let lock = lock(path)?;
+        check_log_exists(path)?;
         Ok(Self { path: path.to_owned(), identity, _lock: lock })
     }
 
@@ -94,14 +122,37 @@ fn read_identity(path: &Path) -> io::Result<Option<Identity>> {
     })
 }
 
-fn create_identity(path: &Path, run_shards: u32, clock: &dyn Clock, entropy: &dyn Entropy) -> io::Result<Identity> {
-    let log = path.join(LOG_DIRECTORY);
-    if log.try_exists()? && fs::read_dir(&log)?.next().is_some() {
+/// A directory with an identity had a segment before it had the identity: without one, everything acknowledged is lost.
+fn check_log_exists(path: &Path) -> io::Result<()> {
+    let directory = path.join(LOG_DIRECTORY);
+    if directory.try_exists()? && log::has_segments(&environment::Directory::open(&directory)?)? {
+        return Ok(());
+    }
+    Err(io::Error::new(
+        io::ErrorKind::InvalidData,
+        format!(
+            "{} has lost its log: the files log-*.seg are missing. Restore the whole data directory from a backup",
+            directory.display()
+        ),
+    ))
+}
+
+fn create_identity(
+    path: &Path,
+    run_shards: u32,
+    segment_bytes: u64,
+    clock: &dyn Clock,
+    entropy: &dyn Entropy,
+) -> io::Result<Identity> {
+    let disk: Arc<dyn Disk> = Arc::new(environment::Directory::open(&path.join(LOG_DIRECTORY))?);
+    if log::is_started(disk.as_ref())? {
         return Err(io::Error::new(
             io::ErrorKind::InvalidData,
             format!("{} has a log but no {IDENTITY_FILE} file: restore it from a backup", path.display()),
         ));
     }
+    // A crash after this leaves an empty segment and no identity, which is where a start begins again.
+    log::lay_out(&disk, segment_bytes)?;
     let random = u128::from(entropy.next_u64()) << 64 | u128::from(entropy.next_u64());
     let identity = Identity { cluster: random.to_be_bytes(), created_ms: clock.wall_ms(), run_shards };
     let unfinished = path.join(format!("{IDENTITY_FILE}.unfinished"));
@@ -133,6 +184,8 @@ mod tests {
     use super::*;
     use crate::environment::{SystemClock, SystemEntropy};
 
+    const SEGMENT: u64 = 4096;
+
     /// A fresh directory that goes when the test ends.
     struct Fresh(PathBuf);
     impl Fresh {
@@ -141,7 +194,7 @@ mod tests {
             Self(path)
         }
         fn open(&self, shards: u32) -> io::Result<DataDirectory> {
-            DataDirectory::open(&self.0, shards, &SystemClock::new(), &SystemEntropy)
+            DataDirectory::open(&self.0, shards, SEGMENT, &SystemClock::new(), &SystemEntropy)
         }
     }
     impl Drop for Fresh {
@@ -182,9 +235,50 @@ mod tests {
         fresh.open(1).unwrap();
         fs::write(fresh.0.join(IDENTITY_FILE), "cluster xyz\n").unwrap();
         assert!(fresh.open(1).unwrap_err().to_string().contains("is damaged"));
+    }
+
+    /// Fault 38: a log that was written without an identity, an identity without a log.
+    #[test]
+    fn half_of_a_directory_is_refused() {
+        let fresh = Fresh::new("half");
+        let directory = fresh.open(1).unwrap();
+        let disk: Arc<dyn Disk> = Arc::new(environment::Directory::open(&directory.log_directory()).unwrap());
+        let config =
+            log::LogConfig { cluster: directory.identity.cluster, segment_bytes: SEGMENT, persist_bytes: SEGMENT };
+        drop(directory);
+        let (mut opened, _) = log::Log::open(disk, config).unwrap();
+        opened.append(&[log::HardState::default().into_record(0)]).unwrap();
+        drop(opened);
+        let kept = fs::read(fresh.0.join(IDENTITY_FILE)).unwrap();
         fs::remove_file(fresh.0.join(IDENTITY_FILE)).unwrap();
-        fs::create_dir(fresh.0.join(LOG_DIRECTORY)).unwrap();
-        fs::write(fresh.0.join(LOG_DIRECTORY).join("segment"), "x").unwrap();
         assert!(fresh.open(1).unwrap_err().to_string().contains("has a log but no IDENTITY"));
+        fs::write(fresh.0.join(IDENTITY_FILE), kept).unwrap();
+        fresh.open(1).unwrap();
+        fs::remove_dir_all(fresh.0.join(LOG_DIRECTORY)).unwrap();
+        for refused in [fresh.open(1).unwrap_err(), DataDirectory::inspect(&fresh.0).unwrap_err()] {
+            assert!(refused.to_string().contains("has lost its log"), "{refused}");
+        }
+    }
+
+    /// A crash while a directory is made: the next start makes the rest.
+    #[test]
+    fn a_crash_before_the_identity_leaves_a_new_directory() {
+        let fresh = Fresh::new("begun");
+        fresh.open(1).unwrap();
+        fs::remove_file(fresh.0.join(IDENTITY_FILE)).unwrap();
+        fresh.open(1).unwrap();
+    }
+
+    /// What is no data directory is not made one by looking at it.
+    #[test]
+    fn only_a_data_directory_is_inspected() {
+        let fresh = Fresh::new("inspect");
+        fs::create_dir(&fresh.0).unwrap();
+        assert!(DataDirectory::inspect(&fresh.0).unwrap_err().to_string().contains("is no data directory"));
+        assert!(fs::read_dir(&fresh.0).unwrap().next().is_none());
+        let open = fresh.open(1).unwrap();
+        assert!(DataDirectory::inspect(&fresh.0).unwrap_err().to_string().contains("in use by another"));
+        drop(open);
+        DataDirectory::inspect(&fresh.0).unwrap();
     }
 }

@@ -11,6 +11,7 @@ pub mod address;
 mod assembly;
 pub mod definitions;
 pub mod directory;
+pub mod doctor;
 pub mod failure;
 
 use std::{

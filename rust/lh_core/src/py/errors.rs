@@ -45,7 +45,14 @@ pub fn status_of(py: Python<'_>, error: &PyErr) -> Option<Status> {
     Some(Status::new(tonic::Code::from_i32(code), message))
 }
 
-/// What a store raised, as an I/O error that keeps its text.
+/// What a store raised, as an I/O error that keeps its text; of the kind that its `errno` says, if it has one.
 pub fn store_failed(error: PyErr) -> io::Error {
-    Python::attach(|py| io::Error::other(error.value(py).to_string()))
+    Python::attach(|py| {
+        let value = error.value(py);
+        let number = value.getattr(intern!(py, "errno")).and_then(|number| number.extract::<i32>());
+        let kind = number.map_or(io::ErrorKind::Other, |number| io::Error::from_raw_os_error(number).kind());
+        // An OSError with a number prints as "[Errno 28] text"; the text alone is its `strerror`.
+        let text = value.getattr(intern!(py, "strerror")).and_then(|text| text.extract::<String>());
+        io::Error::new(kind, text.unwrap_or_else(|_| value.to_string()))
+    })
 }

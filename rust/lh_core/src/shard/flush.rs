@@ -69,7 +69,7 @@ impl Chore for Writing {
             let event = match self.work(&mut job) {
                 // A full disk is waited for: the set stays readable, the log keeps what is in it, new work is refused
                 // (fault 7).
-                Err(error) if is_full(&error) && !self.events.is_closed() => {
+                Err(error) if error.kind() == io::ErrorKind::StorageFull && !self.events.is_closed() => {
                     self.space.set(Space::Full);
                     self.job = Some(job);
                     return Next::RingOrAfter(Duration::from_millis(limits::FLUSH_RETRY_MS));
@@ -94,9 +94,4 @@ impl Writing {
         }
         if job.persist { self.store.persist() } else { Ok(()) }
     }
-}
-
-/// A store in another language reports a full disk in words only.
-fn is_full(error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::StorageFull || error.to_string().contains("No space left on device")
 }

@@ -7,6 +7,7 @@
 //!   checkpoint.rs  when to flush, cut of the log   fetch.rs flush.rs  who meets the store (post.rs: the way there)
 //!   consensus.rs   what a shard wants of Raft      raft.rs tail.rs    raft-rs behind it
 //!   log/           one log for all shards          opening.rs    start-up, and when it is refused
+//!   doctor/        looks at log and stores of a stopped server
 //! ```
 //!
 //! Absent on purpose: workflow rules (they are in the machine), the front, how effects are performed, Python.
@@ -17,6 +18,7 @@ mod claims;
 mod closing;
 mod commit;
 pub mod consensus;
+pub mod doctor;
 mod fetch;
 mod flush;
 pub mod limits;
@@ -59,6 +61,8 @@ pub struct ShardsConfig {
     pub run_shards: u32,
     /// Bytes of runs that may be in memory, over all shards.
     pub memory_bytes: usize,
+    /// Size of a segment file of the log in bytes, see [`limits::SEGMENT_BYTES`].
+    pub segment_bytes: u64,
     /// Called with a sentence when the server cannot go on (log or store failed, a bug in the machine). Nothing is
     /// acknowledged after it; the process should end.
     pub failure: Arc<dyn Fn(String) + Send + Sync>,
@@ -85,7 +89,7 @@ pub fn open(
     polls: &Arc<dyn ClaimSource>,
     config: &ShardsConfig,
 ) -> Result<Shards, OpenError> {
-    open_with(environment, stores, effector, polls, config, LogConfig::new(config.cluster))
+    open_with(environment, stores, effector, polls, config, LogConfig::new(config.cluster, config.segment_bytes))
 }
 
 /// The same with a log of other sizes, for tests and the simulator.

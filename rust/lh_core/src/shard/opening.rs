@@ -143,7 +143,8 @@ pub fn consensus(state: &State, recovered: RecoveredShard) -> Result<Raft, OpenE
     Raft::new(start).map_err(|source| OpenError::Members { shard, source })
 }
 
-fn check(shard: u32, applied: Position, recovered: &RecoveredShard) -> Result<(), OpenError> {
+/// Whether a store that stands at `applied` and this log belong together.
+pub fn check(shard: u32, applied: Position, recovered: &RecoveredShard) -> Result<(), OpenError> {
     let (cut, cut_term) = recovered.cut;
     if applied.index > recovered.last_index() {
         return Err(OpenError::StoreAhead { shard, store: applied.index, log: recovered.last_index() });

@@ -17,13 +17,14 @@ mod tests;
 mod writer;
 mod writing;
 
-use std::{collections::BTreeMap, io};
+use std::{collections::BTreeMap, io, sync::Arc};
 
 pub use prepare::{Space, SpaceWatch};
 pub use writer::Log;
 pub use writing::{LogHandle, start};
 
 use super::limits;
+use crate::ports::Disk;
 
 /// Identity of a cluster, in the header of every segment: a log of another cluster is refused.
 pub type ClusterId = [u8; 16];
@@ -40,9 +41,10 @@ pub struct LogConfig {
 }
 
 impl LogConfig {
-    /// The sizes of a real server.
-    pub fn new(cluster: ClusterId) -> Self {
-        Self { cluster, segment_bytes: limits::SEGMENT_BYTES, persist_bytes: limits::LOG_BYTES_BEFORE_PERSIST }
+    /// The proportions of a real server, with segments of this size.
+    pub fn new(cluster: ClusterId, segment_bytes: u64) -> Self {
+        let segments = limits::LOG_BYTES_BEFORE_PERSIST / limits::SEGMENT_BYTES;
+        Self { cluster, segment_bytes, persist_bytes: segments * segment_bytes }
     }
 }
 
@@ -137,6 +139,57 @@ impl RecoveredShard {
 
 /// All shards that the log has something of.
 pub type Recovered = BTreeMap<u32, RecoveredShard>;
+
+/// What a look at a log that nobody writes came to.
+#[derive(Debug)]
+pub struct Survey {
+    /// Segments with records.
+    pub segments: usize,
+    /// The last write is incomplete: it was not acknowledged, and opening the log will drop it.
+    pub is_torn: bool,
+    /// What the shards have.
+    pub shards: Recovered,
+}
+
+/// Reads and checks the whole log as [`Log::open`] does, and changes nothing.
+pub fn survey(disk: &Arc<dyn Disk>, cluster: &ClusterId) -> Result<Survey, LogError> {
+    let scan = recover::scan(disk, cluster)?;
+    let is_torn = scan.torn || scan.prepared.is_some_and(|(_, survivors)| survivors);
+    Ok(Survey { segments: scan.segments.len(), is_torn, shards: scan.shards })
+}
+
+/// Makes the first segment of a new log. A directory that was in use has segments for ever after, so that a lost log is
+/// not taken for a new one.
+///
+/// # Errors
+/// What the disk says.
+pub fn lay_out(disk: &Arc<dyn Disk>, segment_bytes: u64) -> io::Result<()> {
+    prepare::Stock::new(disk.clone(), segment_bytes, None).make(FIRST_SEGMENT).map(drop)
+}
+
+/// True if the directory has segments, written or not.
+///
+/// # Errors
+/// What the disk says.
+pub fn has_segments(disk: &dyn Disk) -> io::Result<bool> {
+    Ok(disk.list()?.iter().any(|name| format::segment_sequence(name).is_some()))
+}
+
+/// True if something was written to the log.
+///
+/// # Errors
+/// What the disk says.
+pub fn is_started(disk: &dyn Disk) -> io::Result<bool> {
+    for name in disk.list()? {
+        if format::segment_sequence(&name).is_some() && format::SegmentHeader::decode(&disk.read(&name)?).is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Number of the first segment of a log.
+const FIRST_SEGMENT: u64 = 1;
 
 /// Why the log cannot be opened or written.
 #[derive(Debug, thiserror::Error)]
