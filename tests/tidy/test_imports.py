@@ -18,6 +18,7 @@ NEVER_PYTHON = {
     ),
     "littlehorse.testing": (),  # starts a server inside users' tests
     "littlehorse.cli.server": ("littlehorse._core", "littlehorse.shard", "rocksdict"),  # `lh server start` starts one
+    "littlehorse.cli.doctor": ("littlehorse._core", "littlehorse.shard", "rocksdict"),  # `lh doctor` reads its files
     "littlehorse": ("littlehorse.server", "littlehorse.shard", "littlehorse._core", "rocksdict"),  # SDK, CLI, dashboard
 }  # fmt: skip
 NEVER_IN_PRODUCTION = ("tests", "bench", "loadtest", "examples")

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import grpc
 
-from littlehorse.cli import about, deploy, get, listing, run, search, server
+from littlehorse.cli import about, deploy, doctor, get, listing, run, search, server
 from littlehorse.cli.connection import Connection, Settings
 from littlehorse.cli.errors import CliError, explain
 from littlehorse.cli.output import Answer, print_answer
@@ -21,6 +21,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else list(arguments)
     if given[:1] == ["server"]:
         return server.main(given[1:])
+    if given[:1] == ["doctor"]:
+        return doctor.main(given[1:])
     parsed = build_parser().parse_args(given)
     # The SDK warns about things that are as they should be on a command line, such as a plain-text connection.
     logging.basicConfig(level=logging.ERROR, format="lh: %(message)s")
@@ -55,6 +57,7 @@ def build_parser() -> argparse.ArgumentParser:
     output.add_argument("--output", "-o", choices=["table", "json"], default="table", help="form of what is printed")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     commands.add_parser("server", help="start a server: lh server start", add_help=False)
+    commands.add_parser("doctor", help="verify the files of a stopped server: lh doctor DIR", add_help=False)
 
     run_parser = commands.add_parser("run", parents=[output], help="start a WfRun")
     run.add_arguments(run_parser)

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 
 use lh_machine::{
     Command, Effects, MachineConfig, Stamp, State, apply,
+    audit::Audit,
     internal::{self, command::Kind, meta_write},
     key::{self, MetaKind},
     needs, pb,
@@ -274,6 +275,7 @@ fn run_seed(seed: u64) {
         "seed {seed}: keeping and forgetting end differently"
     );
     assert_eq!(difference(&keeps, &restarts), Vec::<String>::new(), "seed {seed}: restarts end differently");
+    assert_eq!(problems(&mut restarts), Vec::<String>::new(), "seed {seed}: I18");
     let started = keeps.store.keys().filter(|key| key[0] == key::TABLE_TREE).count();
     assert!(started > 20, "seed {seed}: the script ran workflows ({started})");
 }
@@ -305,6 +307,17 @@ fn difference(one: &Replica, other: &Replica) -> Vec<String> {
     let keys: std::collections::BTreeSet<_> = one.keys().chain(other.keys()).collect();
     let differs = |key: &&&Vec<u8>| one.get(**key) != other.get(**key);
     keys.iter().filter(differs).map(|key| String::from_utf8_lossy(key).into_owned()).collect()
+}
+
+/// What an audit of the store finds, by a machine that has just been opened on it.
+fn problems(replica: &mut Replica) -> Vec<String> {
+    replica.restart();
+    let owns = |_: &str, _: &str| true;
+    let mut first = Audit::new(&replica.state, &owns);
+    replica.store.iter().for_each(|(key, value)| first.entry(key, value));
+    let mut second = Audit::naming(&replica.state, &owns, first.unmatched());
+    replica.store.iter().for_each(|(key, value)| second.entry(key, value));
+    [first.into_problems(), second.into_problems()].concat()
 }
 
 #[test]
