@@ -1,7 +1,7 @@
 # Everything one does with this repository; `make` alone lists it. Stamp files in .venv/ make the second time fast.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help build run test test-rust test-python test-wire verify fix bench load status clean
+.PHONY: help build run test test-rust test-python test-wire verify fix bench load kill-walk status clean
 
 VENV := .venv
 WIRE := .venv-wire
@@ -48,6 +48,9 @@ bench: build $(STAMPS)/load ## measure; prints a table and writes bench/out/late
 
 load: build $(STAMPS)/load ## drive a server of its own with steady load (LOAD_ARGS="--seconds 30")
 	$(PY) -m bench.steady $(LOAD_ARGS)
+
+kill-walk: build ## walk a fault through every call of the disk, by strace (WALK_ARGS="--surface log --step 5")
+	$(PY) -m tests.faults.walk $(WALK_ARGS)
 
 status: build ## print which RPCs of the contract are built, from the route table
 	@$(PY) tools/status.py
