@@ -128,6 +128,10 @@ impl<'a> Audit<'a> {
             Ok(record) => record,
             Err(corrupt) => return self.broken(key, &corrupt.0),
         };
+        if record.wf_run.is_none() {
+            // Deleted; what is left only tells of the runs below it (03/E-485).
+            return;
+        }
         let uid = record.spec_uid;
         let Some(spec) = self.state.definitions.spec_by_uid(uid) else {
             return self.broken(key, &format!("it is bound to WfSpec {uid}, which is not stored"));
