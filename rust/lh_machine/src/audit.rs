@@ -132,13 +132,15 @@ impl<'a> Audit<'a> {
             // Deleted; what is left only tells of the runs below it (03/E-485).
             return;
         }
-        let uid = record.spec_uid;
-        let Some(spec) = self.state.definitions.spec_by_uid(uid) else {
-            return self.broken(key, &format!("it is bound to WfSpec {uid}, which is not stored"));
+        let spec = match self.state.bound_spec(record.spec_uid) {
+            Ok(spec) => spec,
+            Err(corrupt) => return self.broken(key, &corrupt.0),
         };
         let run = record::into_run(key.to_vec(), record, spec, 0);
-        self.counts.runs += 1;
-        self.counts.live_runs += u64::from(!run.is_terminal());
+        if !run.is_unborn() {
+            self.counts.runs += 1;
+            self.counts.live_runs += u64::from(!run.is_terminal());
+        }
         if key::run(&run.tenant, &run.id()) != key {
             return self.broken(key, "the record is that of another run");
         }
@@ -272,6 +274,12 @@ pub fn knows_definition(state: &State, meta_key: &[u8], value: &[u8]) -> bool {
         (MetaKind::TaskDef, []) => definitions
             .task_def(&tenant, &name)
             .is_some_and(|known| pb::TaskDef::decode(value).is_ok_and(|it| *known == it)),
+        (MetaKind::ExternalEventDef, []) => definitions
+            .external_event_def(&tenant, &name)
+            .is_some_and(|known| pb::ExternalEventDef::decode(value).is_ok_and(|it| *known == it)),
+        (MetaKind::WorkflowEventDef, []) => definitions
+            .workflow_event_def(&tenant, &name)
+            .is_some_and(|known| pb::WorkflowEventDef::decode(value).is_ok_and(|it| *known == it)),
         (MetaKind::StructDef, [version]) => {
             let known = definitions.struct_def(&tenant, &name, *version);
             known.is_some_and(|known| pb::StructDef::decode(value).is_ok_and(|it| *known == it))

@@ -1,6 +1,9 @@
 //! Which runs are in memory: taken in on demand, pinned while commands wait for them, evicted when clean and long unused.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use super::{Corrupt, State};
 use crate::{
@@ -56,11 +59,7 @@ impl State {
             self.residence.gone.insert(key.to_vec(), (0, family::by_id(record.children)));
             return Ok(());
         }
-        let uid = record.spec_uid;
-        let unborn = (uid == 0).then(Spec::none);
-        let spec = unborn
-            .or_else(|| self.definitions.spec_by_uid(uid))
-            .ok_or_else(|| Corrupt(format!("a run record is bound to WfSpec {uid}, which is not stored")))?;
+        let spec = self.bound_spec(record.spec_uid)?;
         let mut run = record::into_run(key.to_vec(), record, spec, value.len() * 3);
         self.residence.clock += 1;
         run.stored.used = self.residence.clock;
@@ -68,6 +67,14 @@ impl State {
         self.residence.absent.remove(key);
         self.residence.runs.insert(key.to_vec(), Box::new(run));
         Ok(())
+    }
+
+    /// The definition that a stored run is bound to; that of a run which was not started says nothing.
+    pub(crate) fn bound_spec(&self, uid: u64) -> Result<Arc<Spec>, Corrupt> {
+        let unborn = (uid == 0).then(Spec::none);
+        unborn
+            .or_else(|| self.definitions.spec_by_uid(uid))
+            .ok_or_else(|| Corrupt(format!("a run record is bound to WfSpec {uid}, which is not stored")))
     }
 
     /// Keeps the run (or the knowledge of its absence) in memory until [`State::unpin`]; counts.
