@@ -25,6 +25,7 @@ from littlehorse.model import (
     RunWfRequest,
     ScheduledTask,
     SearchWfRunRequest,
+    TaskDef,
     TaskDefId,
     TaskRun,
     TaskStatus,
@@ -70,6 +71,21 @@ def counting(thread: WorkflowThread) -> None:
         count.assign(thread.execute("add-one", count, timeout_seconds=1, retries=20))
 
 
+def attempt_of(task: ScheduledTask) -> tuple[str, str, int]:
+    """What names an attempt that was delivered."""
+    return task.task_run_id.wf_run_id.id, task.task_run_id.task_guid, task.attempt_number
+
+
+def report_of(task: ScheduledTask) -> ReportTaskRun:
+    """The report that a task is done."""
+    return ReportTaskRun(
+        task_run_id=task.task_run_id,
+        attempt_number=task.attempt_number,
+        status=TaskStatus.TASK_SUCCESS,
+        output=VariableValue(int=task.variables[0].value.int + 1),
+    )
+
+
 SPECS = {"count": counting, "sleeper": lambda thread: thread.sleep(SLEEP_SECONDS)}
 
 
@@ -85,13 +101,13 @@ class Script:
         self.deliveries: Counter[tuple[str, str, int]] = Counter()
         self.acknowledged = 0
         self._channel = grpc.insecure_channel("none:1")
-        self._stub = LittleHorseStub(self._channel)
+        self.stub = LittleHorseStub(self._channel)
 
     def connect(self, address: str) -> None:
         """From now on the server is at this address."""
         self._channel.close()
         self._channel = grpc.insecure_channel(address)
-        self._stub = LittleHorseStub(self._channel)
+        self.stub = LittleHorseStub(self._channel)
 
     def close(self) -> None:
         """Ends the connection."""
@@ -108,7 +124,7 @@ class Script:
             for _ in range(RUNS_PER_ROUND):
                 self.work()
             if number % 2:
-                self.call(lambda: self._stub.SearchWfRun(SearchWfRunRequest(wf_spec_name="count")))
+                self.call(lambda: self.stub.SearchWfRun(SearchWfRunRequest(wf_spec_name="count")))
         # Until the log is cut: its first segment has been used again or removed. The calls between tell when the server
         # is gone.
         first = log / "log-0000000000000001.seg"
@@ -119,19 +135,23 @@ class Script:
 
     def define(self) -> None:
         """Registers the task and the workflows."""
-        number = TypeDefinition(primitive_type=VariableType.INT)
-        task_def = PutTaskDefRequest(
-            name="add-one",
-            input_vars=[VariableDef(name="number", type_def=number)],
-            return_type=ReturnType(return_type=number),
-        )
-        self.call(lambda: self._stub.PutTaskDef(task_def), lambda _: self.definitions.add("add-one"))
+        self.call(self.put_task_def, lambda _: self.definitions.add("add-one"))
         for name, entrypoint in SPECS.items():
             request = Workflow(name, entrypoint).compile()
             self.call(
-                lambda request=request: self._stub.PutWfSpec(request),  # type: ignore[misc]
+                lambda request=request: self.stub.PutWfSpec(request),  # type: ignore[misc]
                 lambda _, name=name: self.definitions.add(name),  # type: ignore[misc]
             )
+
+    def put_task_def(self, name: str = "add-one") -> TaskDef:
+        """Registers the task under this name, once."""
+        number = TypeDefinition(primitive_type=VariableType.INT)
+        request = PutTaskDefRequest(
+            name=name,
+            input_vars=[VariableDef(name="number", type_def=number)],
+            return_type=ReturnType(return_type=number),
+        )
+        return self.stub.PutTaskDef(request)
 
     def start(self, spec: str) -> None:
         """Starts a run."""
@@ -139,30 +159,31 @@ class Script:
         self.next_number += 1
         variables = {"padding": VariableValue(str=PADDING)} if spec == "count" else {}
         request = RunWfRequest(wf_spec_name=spec, id=wf_run_id, variables=variables)
-        self.call(lambda: self._stub.RunWf(request), lambda _: self.started.update({wf_run_id: spec}))
+        self.call(lambda: self.stub.RunWf(request), lambda _: self.started.update({wf_run_id: spec}))
 
     def work(self) -> None:
         """Takes one task and reports it."""
+        self.report(self.take())
+
+    def take(self) -> ScheduledTask:
+        """Takes one task."""
         polls: queue.SimpleQueue[PollTaskRequest | None] = queue.SimpleQueue()
-        stream = self._stub.PollTask(iter(polls.get, None), timeout=CALL_SECONDS)
+        stream = self.stub.PollTask(iter(polls.get, None), timeout=CALL_SECONDS)
         polls.put(PollTaskRequest(task_def_id=TaskDefId(name="add-one"), client_id="worker"))
         try:
             task = self.call(lambda: next(stream)).result
         finally:
             polls.put(None)
-        self._report(task)
+        self.deliveries[attempt_of(task)] += 1
+        return task
 
-    def _report(self, task: ScheduledTask) -> None:
-        key = (task.task_run_id.wf_run_id.id, task.task_run_id.task_guid, task.attempt_number)
-        self.deliveries[key] += 1
-        done = task.variables[0].value.int + 1
-        report = ReportTaskRun(
-            task_run_id=task.task_run_id,
-            attempt_number=task.attempt_number,
-            status=TaskStatus.TASK_SUCCESS,
-            output=VariableValue(int=done),
+    def report(self, task: ScheduledTask) -> None:
+        """Reports a task as done."""
+        report = report_of(task)
+        self.call(
+            lambda: self.stub.ReportTask(report),
+            lambda _: self.reported.update({attempt_of(task): report.output.int}),
         )
-        self.call(lambda: self._stub.ReportTask(report), lambda _: self.reported.update({key: done}))
 
     def call(self, call: Callable[[], T], acknowledged: Callable[[T], Any] = lambda _: None) -> T:
         """Calls; waits while the disk is full; notes what was acknowledged. Raises Gone."""
@@ -182,17 +203,17 @@ class Script:
             return answer
 
     def _read(self, spec: str) -> None:
-        self.call(lambda: self._stub.GetWfSpec(WfSpecId(name=spec)))
+        self.call(lambda: self.stub.GetWfSpec(WfSpecId(name=spec)))
 
     # --- the check ----------------------------------------------------------------------------------------------------
     def check(self) -> None:
         """Everything acknowledged is there; every run finishes; nothing happened twice (I1-I4, I7-I11)."""
         for name in self.definitions & set(SPECS):
-            self._stub.GetWfSpec(WfSpecId(name=name))
+            self.stub.GetWfSpec(WfSpecId(name=name))
         if "add-one" in self.definitions:
-            self._stub.GetTaskDef(TaskDefId(name="add-one"))
+            self.stub.GetTaskDef(TaskDefId(name="add-one"))
         for wf_run_id in self.started:
-            self._stub.GetWfRun(WfRunId(id=wf_run_id))
+            self.stub.GetWfRun(WfRunId(id=wf_run_id))
         for wf_run_id, guid, attempt_number in self.reported:
             (task_run,) = [task for task in self._task_runs(wf_run_id) if task.id.task_guid == guid]
             assert task_run.attempts[attempt_number].status == TaskStatus.TASK_SUCCESS
@@ -206,7 +227,7 @@ class Script:
         for wf_run_id in counts:
             self._check_count(wf_run_id)
         for wf_run_id in sleepers:
-            nodes = self._stub.ListNodeRuns(ListNodeRunsRequest(wf_run_id=WfRunId(id=wf_run_id))).results
+            nodes = self.stub.ListNodeRuns(ListNodeRunsRequest(wf_run_id=WfRunId(id=wf_run_id))).results
             (slept,) = [node for node in nodes if node.HasField("sleep")]
             assert slept.end_time.ToMilliseconds() - slept.arrival_time.ToMilliseconds() >= SLEEP_SECONDS * 1000
 
@@ -214,14 +235,15 @@ class Script:
         """Works on everything until all runs that there are have ended; returns them by WfSpec."""
         polls: queue.SimpleQueue[PollTaskRequest | None] = queue.SimpleQueue()
         poll = PollTaskRequest(task_def_id=TaskDefId(name="add-one"), client_id="finisher")
-        stream = self._stub.PollTask(iter(polls.get, None))
+        stream = self.stub.PollTask(iter(polls.get, None))
         failed: list[BaseException] = []
 
         def work() -> None:
             try:
                 polls.put(poll)
                 for response in stream:
-                    self._report(response.result)
+                    self.deliveries[attempt_of(response.result)] += 1
+                    self.report(response.result)
                     polls.put(poll)
             except grpc.RpcError as error:
                 if error.code() != grpc.StatusCode.CANCELLED:
@@ -246,20 +268,20 @@ class Script:
         eventually(all_ended, f"all runs of {spec} are completed")
         return ids
 
-    def search(self, spec: str) -> Iterator[WfRunId]:
+    def search(self, spec: str, seconds: float = CALL_SECONDS) -> Iterator[WfRunId]:
         """SearchWfRun, everything of this WfSpec."""
-        return iter(self._stub.SearchWfRun(SearchWfRunRequest(wf_spec_name=spec, limit=1000)).results)
+        return iter(self.stub.SearchWfRun(SearchWfRunRequest(wf_spec_name=spec, limit=1000), timeout=seconds).results)
 
     def wf_run(self, wf_run_id: str) -> WfRun:
         """GetWfRun."""
-        return self._stub.GetWfRun(WfRunId(id=wf_run_id))
+        return self.stub.GetWfRun(WfRunId(id=wf_run_id))
 
     def _task_runs(self, wf_run_id: str) -> list[TaskRun]:
-        return list(self._stub.ListTaskRuns(ListTaskRunsRequest(wf_run_id=WfRunId(id=wf_run_id))).results)
+        return list(self.stub.ListTaskRuns(ListTaskRunsRequest(wf_run_id=WfRunId(id=wf_run_id))).results)
 
     def _check_count(self, wf_run_id: str) -> None:
         variable = VariableId(wf_run_id=WfRunId(id=wf_run_id), thread_run_number=0, name="count")
-        assert self._stub.GetVariable(variable).value.int == STEPS
+        assert self.stub.GetVariable(variable).value.int == STEPS
         task_runs = self._task_runs(wf_run_id)
         assert len(task_runs) == STEPS
         for task_run in task_runs:

@@ -15,6 +15,7 @@ struct Content {
     fail_sync_at: Option<u64>,
     free: Option<u64>,
     full: bool,
+    fail_move: bool,
 }
 
 /// The disk; clones are the same disk.
@@ -49,6 +50,11 @@ impl MemoryDisk {
         self.0.lock().unwrap().free = Some(free);
     }
 
+    /// The next rename or removal fails.
+    pub fn fail_move(&self) {
+        self.0.lock().unwrap().fail_move = true;
+    }
+
     /// Whether new files are refused with `StorageFull`.
     pub fn set_full(&self, full: bool) {
         self.0.lock().unwrap().full = full;
@@ -77,13 +83,20 @@ impl Disk for MemoryDisk {
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
         let mut content = self.0.lock().unwrap();
+        if std::mem::take(&mut content.fail_move) {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
         let bytes = content.files.remove(from).ok_or(io::ErrorKind::NotFound)?;
         content.files.insert(to.to_owned(), bytes);
         Ok(())
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {
-        self.0.lock().unwrap().files.remove(name).map(|_| ()).ok_or_else(|| io::ErrorKind::NotFound.into())
+        let mut content = self.0.lock().unwrap();
+        if std::mem::take(&mut content.fail_move) {
+            return Err(io::Error::other("injected failure of a removal"));
+        }
+        content.files.remove(name).map(|_| ()).ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
     fn sync_directory(&self) -> io::Result<()> {

@@ -92,9 +92,11 @@ impl Stock {
     pub fn make(&mut self, sequence: u64) -> io::Result<Box<dyn DiskFile>> {
         let name = format::segment_name(sequence);
         if self.prepared.take() != Some(sequence)
-            && let Some(old) = self.retired.pop_front()
+            && let Some(old) = self.retired.front()
         {
-            self.disk.rename(&format::segment_name(old), &name)?;
+            self.disk.rename(&format::segment_name(*old), &name)?;
+            // Forgotten only now: a file that is left behind by a failure must stay the oldest, or a gap follows it.
+            self.retired.pop_front();
             self.disk.sync_directory()?;
         }
         let file = self.disk.open(&name, self.segment_bytes)?;
@@ -106,8 +108,9 @@ impl Stock {
     pub fn keep(&mut self, sequence: u64) -> io::Result<()> {
         self.retired.push_back(sequence);
         while self.retired.len() > limits::RETIRED_SEGMENTS {
-            if let Some(oldest) = self.retired.pop_front() {
-                self.disk.remove(&format::segment_name(oldest))?;
+            if let Some(oldest) = self.retired.front() {
+                self.disk.remove(&format::segment_name(*oldest))?;
+                self.retired.pop_front();
                 self.disk.sync_directory()?;
             }
         }

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use super::{format::RECORD_HEADER, *};
+use super::{format::RECORD_HEADER, prepare::Stock, *};
 use crate::{environment::Threads, ports::Disk, shard::testing::MemoryDisk};
 
 const CLUSTER: ClusterId = *b"cluster of tests";
@@ -219,6 +219,29 @@ fn recycled_bytes_are_not_records() {
     disk.damage(&newest(&disk), |bytes| bytes[..64].fill(0xEE));
     let (_, recovered) = open(&disk).unwrap();
     assert_eq!(indexes(&recovered, 0), (121..index).collect::<Vec<_>>());
+}
+
+/// Faults 7 and 8: a rename or removal that fails while segments are used again leaves no gap between them.
+#[test]
+fn a_failed_recycling_leaves_no_gap() {
+    let disk = MemoryDisk::default();
+    let mut stock = Stock::new(Arc::new(disk.clone()), SEGMENT, None);
+    let names = |numbers: std::ops::RangeInclusive<u64>| numbers.map(format::segment_name).collect::<Vec<_>>();
+    for sequence in 1..=7 {
+        stock.make(sequence).unwrap();
+    }
+    for sequence in 1..=3 {
+        stock.keep(sequence).unwrap();
+    }
+    disk.fail_move();
+    assert_eq!(stock.make(8).err().unwrap().kind(), io::ErrorKind::StorageFull);
+    stock.make(8).unwrap();
+    assert_eq!(disk.list().unwrap(), names(2..=8));
+    stock.keep(4).unwrap();
+    disk.fail_move();
+    stock.keep(5).unwrap_err();
+    stock.make(9).unwrap();
+    assert_eq!(disk.list().unwrap(), names(3..=9));
 }
 
 /// A shard that is behind keeps the log; one that is far behind is reported.
