@@ -96,6 +96,16 @@ def start_padded(script: Script, padding: str) -> None:
     script.started[wf_run_id] = "count"
 
 
+def refused_or_late(call: Callable[[], object]) -> bool:
+    """True if the call is refused for want of room, or waits for it."""
+    try:
+        return refused(call)
+    except grpc.RpcError as error:
+        if error.code() != grpc.StatusCode.DEADLINE_EXCEEDED:
+            raise
+        return True
+
+
 def incompressible(seed: int, length: int) -> str:
     """A text that takes its length on the disk."""
     return random.Random(seed).randbytes(length // 2).hex()
@@ -151,12 +161,23 @@ def test_a_server_that_fills_its_disk_refuses_in_time(disk: Path, server: Server
 
 def test_a_store_without_room_catches_up(disk: Path, server: ServerProcess, script: Script) -> None:
     """Fault 7: what RocksDB could not write waits in memory and log; a kill in that state loses nothing either."""
-    for number in range(30):
-        start_padded(script, incompressible(number, 400_000))
+    for _ in range(40):
+        start_padded(script, "")
+    reports = [report_of(script.take()) for _ in range(20)]
+    fill(disk, FULL_BYTES + 8 * MIB)
+    eventually(lambda: refused(lambda: start_padded(script, "")), "new runs are refused")
+    # More than the store's write buffer, most of which must reach the disk when there is no room any more.
+    for number, report in enumerate(reports):
+        report.log_output.str = incompressible(number, 600_000)
+        script.stub.ReportTask(report)
     fill(disk, 0)
-    # Asks for a flush of more than a write buffer, which cannot reach the disk.
-    with contextlib.suppress(grpc.RpcError):
-        list(script.search("count", seconds=2))
+    # Workers still get what is queued, which changes runs: a search has them flushed, and finds no room at last.
+    for _ in range(10):
+        script.take()
+        if refused_or_late(lambda: script.search("count", seconds=2)):
+            break
+    else:
+        pytest.fail("the store has written its buffer to a disk without room")
     assert server.process.poll() is None
     for wf_run_id in script.started:
         assert script.wf_run(wf_run_id).id.id == wf_run_id
