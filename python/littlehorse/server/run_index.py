@@ -28,6 +28,7 @@ class Index(IntEnum):
     EXTERNAL_EVENT_NODE = 5
     EXTERNAL_EVENT = 20
     WORKFLOW_EVENT = 21
+    USER_TASK_RUN = 30
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,9 @@
 use crate::{
     Command, Effects, Rejected, Reply, Stamp, State,
     command::{
-        claim_task, definitions_arrived, delete_wf_run, meta_write, put_external_event, register_task_worker,
-        report_task, rescue_thread_run, resume_wf_run, run_wf, stop_wf_run, timer_due, unclaim_task,
+        claim_task, definitions_arrived, delete_wf_run, meta_write, put_checkpoint, put_external_event,
+        register_task_worker, report_task, rescue_thread_run, resume_wf_run, run_wf, stop_wf_run, timer_due,
+        unclaim_task, user_task,
     },
     internal::command::Kind,
 };
@@ -46,6 +47,8 @@ pub fn apply(state: &mut State, stamp: &Stamp, command: &Command) -> Effects {
             Ok(Reply::Empty)
         }
         Some(Kind::PutExternalEvent(request)) => put_external_event::apply(state, stamp, tenant, request, &mut effects),
+        Some(Kind::PutCheckpoint(request)) => put_checkpoint::apply(state, stamp, tenant, request, &mut effects),
+        Some(Kind::UserTask(command)) => user_task::apply(state, stamp, tenant, command, &mut effects),
         None => Err(Rejected::invalid("The command is empty.")),
     };
     debug_assert!(

@@ -12,8 +12,9 @@ use prost::Message;
 use crate::{
     State, index, internal,
     key::{self, MetaKind},
+    node::task,
     pb::{self, TaskStatus},
-    run::{Run, record},
+    run::{Run, TaskAt, record, task_at},
 };
 
 /// Problems told in full; of more only the number is told.
@@ -77,7 +78,9 @@ impl<'a> Audit<'a> {
     pub fn entry(&mut self, key: &[u8], value: &[u8]) {
         match key.first() {
             Some(&key::TABLE_TREE) if key::is_node(key) => self.node(key, value),
-            Some(&key::TABLE_TREE) => self.run(key, value),
+            Some(&key::TABLE_TREE) if key::is_run(key) => self.run(key, value),
+            // A checkpoint: its TaskRun knows how many there are, not what they hold.
+            Some(&key::TABLE_TREE) => self.has(key, &[]),
             Some(&key::TABLE_INDEX) => {
                 self.counts.index_entries += 1;
                 self.has(key, value);
@@ -171,7 +174,7 @@ impl<'a> Audit<'a> {
         } else if run.nodes.contains_key(&place) {
             self.broken(key, "its run keeps the same NodeRun in its own record");
         }
-        for (entry, value) in index::of_node(&run, &record) {
+        for (entry, value) in index::of_node(&run, &record).into_iter().chain(checkpoints(&run, &record)) {
             self.wants(&entry, &value);
         }
         self.run = Some(run);
@@ -216,23 +219,40 @@ fn asked_for(run: &Run) -> Vec<(Vec<u8>, Vec<u8>)> {
     if run.armed_ms != 0 {
         entries.push((key::wake(run.armed_ms, &run.tenant, &run.id()), Vec::new()));
     }
-    entries.extend(run.nodes.iter().filter_map(|(place, record)| queue_place(run, *place, record)));
+    for (place, record) in &run.nodes {
+        let node = (TaskAt::node(*place), record.task_run.as_ref().zip(record.task_state.as_ref()));
+        let reminders = record.reminders.iter().map(|reminder| {
+            let at = TaskAt { place: *place, reminder: Some(reminder.event_number) };
+            (at, reminder.task_run.as_ref().zip(reminder.task_state.as_ref()))
+        });
+        let tasks = std::iter::once(node).chain(reminders);
+        entries.extend(tasks.filter_map(|(at, task)| queue_place(run, at, task?)));
+        entries.extend(checkpoints(run, record));
+    }
     entries
 }
 
+/// Keys of the checkpoints of a NodeRun's tasks.
+fn checkpoints(run: &Run, record: &internal::NodeRecord) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let id = run.id();
+    let keys = task_at::all(record).flat_map(|task_run| {
+        let guid = task_run.id.as_ref().map_or("", |id| &id.task_guid);
+        (0..task_run.total_checkpoints).map(|number| key::checkpoint(&run.tenant, &id, guid, number))
+    });
+    keys.map(|key| (key, Vec::new())).collect()
+}
+
 /// The place in a queue of an attempt that waits for a worker.
-fn queue_place(run: &Run, place: (i32, i32), record: &internal::NodeRecord) -> Option<(Vec<u8>, Vec<u8>)> {
-    let (task_run, state) = (record.task_run.as_ref()?, record.task_state.as_ref()?);
+fn queue_place(
+    run: &Run,
+    at: TaskAt,
+    (task_run, state): (&pb::TaskRun, &internal::TaskState),
+) -> Option<(Vec<u8>, Vec<u8>)> {
     let waits = task_run.attempts.last().is_some_and(|attempt| attempt.status() == TaskStatus::TaskScheduled);
     if !waits || state.queue_sequence == 0 {
         return None;
     }
-    let entry = internal::QueueEntry {
-        wf_run_id: Some(run.id()),
-        thread_run_number: place.0,
-        position: place.1,
-        attempt_number: task_run.attempts.len() as i32 - 1,
-    };
+    let entry = task::queue_entry(run.id(), at, task_run.attempts.len() as i32 - 1);
     let name = &task_run.task_def_id.as_ref()?.name;
     Some((key::queue(&run.tenant, name, state.queue_sequence), record::with_format(&entry)))
 }
@@ -251,7 +271,8 @@ fn fingerprint(key: &[u8], value: &[u8]) -> u128 {
 pub fn readable(key: &[u8]) -> String {
     let kind = match key.first() {
         Some(&key::TABLE_TREE) if key::is_node(key) => "NodeRun record",
-        Some(&key::TABLE_TREE) => "run record",
+        Some(&key::TABLE_TREE) if key::is_run(key) => "run record",
+        Some(&key::TABLE_TREE) => "checkpoint",
         Some(&key::TABLE_INDEX) => "index entry",
         Some(&key::TABLE_QUEUE) => "queue entry",
         Some(&key::TABLE_WAKE) => "wake-up",
@@ -284,11 +305,14 @@ pub fn knows_definition(state: &State, meta_key: &[u8], value: &[u8]) -> bool {
             let known = definitions.struct_def(&tenant, &name, *version);
             known.is_some_and(|known| pb::StructDef::decode(value).is_ok_and(|it| *known == it))
         }
+        (MetaKind::UserTaskDef, [version]) => definitions
+            .user_task_def(&tenant, &name, Some(*version))
+            .is_some_and(|known| pb::UserTaskDef::decode(value).is_ok_and(|it| *known == it)),
         (MetaKind::WfSpec, [major, revision]) => {
             let known = definitions.wf_spec(&tenant, &name, Some(*major), Some(*revision));
             known.is_some_and(|known| pb::WfSpec::decode(value).is_ok_and(|it| known.wf_spec == it))
         }
-        (MetaKind::TaskDef | MetaKind::StructDef | MetaKind::WfSpec, _) => false,
+        (MetaKind::TaskDef | MetaKind::StructDef | MetaKind::UserTaskDef | MetaKind::WfSpec, _) => false,
         _ => true,
     }
 }

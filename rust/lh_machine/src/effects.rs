@@ -74,6 +74,10 @@ pub enum Reply {
     WfRun(Box<pb::WfRun>),
     /// `PutExternalEvent`.
     ExternalEvent(Box<pb::ExternalEvent>),
+    /// `PutCheckpoint`.
+    Checkpoint(Box<pb::PutCheckpointResponse>),
+    /// A change of a UserTaskRun that is answered with it.
+    UserTaskRun(Box<pb::UserTaskRun>),
     /// `MetaWrite`: the outbox sequence after which every shard has the change.
     MetaWritten {
         /// Highest outbox sequence that this write caused.

@@ -8,7 +8,7 @@ use crate::{
     internal,
     key::{self, IndexKind},
     pb::{self, variable_value::Value},
-    run::{Run, events::names, milliseconds, record},
+    run::{Run, events::names, milliseconds, record, task_at},
     value as values,
 };
 
@@ -40,21 +40,46 @@ pub fn of_run(run: &Run) -> BTreeMap<Vec<u8>, Vec<u8>> {
     entries
 }
 
-/// Index entries of one NodeRun with its TaskRun.
+/// Index entries of one NodeRun with its TaskRuns.
 pub fn of_node(run: &Run, record: &internal::NodeRecord) -> Vec<(Vec<u8>, Vec<u8>)> {
     if let Some(node_run) = &record.node_run
         && let Some(pb::node_run::NodeType::ExternalEvent(waiting)) = &node_run.node_type
     {
         return of_event_node(run, node_run, waiting).into_iter().collect();
     }
-    let Some(task_run) = &record.task_run else { return Vec::new() };
-    let (Some(id), Some(task_def)) = (&task_run.id, &task_run.task_def_id) else { return Vec::new() };
+    let tasks = task_at::all(record).filter_map(|task_run| of_task(run, task_run));
+    tasks.chain(record.user_task_run.iter().flat_map(|task| of_user_task(run, task))).collect()
+}
+
+/// One entry for each thing that a search can ask for, each with the status: what is asked for beside it is looked up
+/// (06/U-47).
+fn of_user_task(run: &Run, task: &pb::UserTaskRun) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let (Some(id), Some(definition)) = (&task.id, &task.user_task_def_id) else { return Vec::new() };
+    let scheduled_ms = task.scheduled_time.as_ref().map(milliseconds).unwrap_or_default();
+    let status = task.status.to_string();
+    let shown = format!("{}/{}", key::path(&run.id()).join("_"), id.user_task_guid);
+    let value = entry(id, scheduled_ms, None);
+    let user = task.user_id.as_ref().map(|user| ("user", user.as_str()));
+    let group = task.user_group.as_ref().map(|group| ("group", group.as_str()));
+    [Some(("all", "")), Some(("def", definition.name.as_str())), user, group]
+        .into_iter()
+        .flatten()
+        .map(|(word, name)| {
+            let components = [word, name, status.as_str()];
+            let key = key::index(&run.tenant, IndexKind::UserTaskRun, &components, scheduled_ms, &shown);
+            (key, value.clone())
+        })
+        .collect()
+}
+
+fn of_task(run: &Run, task_run: &pb::TaskRun) -> Option<(Vec<u8>, Vec<u8>)> {
+    let (id, task_def) = (task_run.id.as_ref()?, task_run.task_def_id.as_ref()?);
     let scheduled_ms = task_run.scheduled_at.as_ref().map(milliseconds).unwrap_or_default();
     let status = task_run.status.to_string();
     let shown = format!("{}/{}", key::path(&run.id()).join("_"), id.task_guid);
     let components = [task_def.name.as_str(), status.as_str()];
     let key = key::index(&run.tenant, IndexKind::TaskRun, &components, scheduled_ms, &shown);
-    vec![(key, entry(id, scheduled_ms, None))]
+    Some((key, entry(id, scheduled_ms, None)))
 }
 
 /// The entry of a NodeRun that waits for an event or has claimed one (07/O-2).

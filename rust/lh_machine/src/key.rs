@@ -5,7 +5,7 @@
 //!
 //! | table | components | value |
 //! |---|---|---|
-//! | `T` | tenant, root id, child ids..., kind byte, rest | run record (`0x02`), spilled node record (`0x03`, thread u32, position u32) |
+//! | `T` | tenant, root id, child ids..., kind byte, rest | run record (`0x02`), spilled node record (`0x03`, thread u32, position u32), checkpoint (`0x04`, task guid, number u32) |
 //! | `I` | tenant, what byte, text components, time u64, id | `IndexEntry` |
 //! | `Q` | tenant, TaskDef, sequence u64 | `QueueEntry` |
 //! | `W` | due u64, tenant, ids root to leaf | empty |
@@ -45,6 +45,7 @@ pub const FORMAT: u8 = 1;
 
 const KIND_RUN: u8 = 0x02;
 const KIND_NODE: u8 = 0x03;
+const KIND_CHECKPOINT: u8 = 0x04;
 
 /// Room that a new key gets: tenant, an id of 32 digits, a name and some numbers.
 const KEY_BYTES_USUAL: usize = 96;
@@ -145,17 +146,33 @@ pub fn node(tenant: &str, id: &pb::WfRunId, thread: i32, position: i32) -> Vec<u
     key
 }
 
-/// True for keys made by [`node`]. The ids of runs are names, so none starts like a kind byte.
+/// Key of a checkpoint of a TaskRun.
+pub fn checkpoint(tenant: &str, id: &pb::WfRunId, task_guid: &str, number: i32) -> Vec<u8> {
+    let mut key = run(tenant, id);
+    key.pop();
+    key.push(KIND_CHECKPOINT);
+    push_text(&mut key, task_guid);
+    key.extend_from_slice(&(number as u32).to_be_bytes());
+    key
+}
+
+/// True for keys made by [`node`].
 pub fn is_node(key: &[u8]) -> bool {
-    let Some((_, mut rest)) = key.strip_prefix(&[TABLE_TREE]).and_then(take_text) else { return false };
+    kind_in_tree(key) == Some(KIND_NODE)
+}
+
+/// True for keys made by [`run`].
+pub fn is_run(key: &[u8]) -> bool {
+    kind_in_tree(key) == Some(KIND_RUN)
+}
+
+/// What a record of a tree is. The ids of runs are names, so none starts like a kind byte.
+fn kind_in_tree(key: &[u8]) -> Option<u8> {
+    let (_, mut rest) = key.strip_prefix(&[TABLE_TREE]).and_then(take_text)?;
     loop {
-        match rest.first() {
-            Some(&KIND_NODE) => return true,
-            Some(&KIND_RUN) | None => return false,
-            Some(_) => match take_text(rest) {
-                Some((_, more)) => rest = more,
-                None => return false,
-            },
+        match *rest.first()? {
+            kind @ (KIND_RUN | KIND_NODE | KIND_CHECKPOINT) => return Some(kind),
+            _ => rest = take_text(rest)?.1,
         }
     }
 }
@@ -311,6 +328,9 @@ pub enum IndexKind {
     ExternalEvent = 20,
     /// WorkflowEvents: event def name; time = created.
     WorkflowEvent = 21,
+    /// UserTaskRuns, once for each of `all`, `def`, `user` and `group` that it has: that word, the name (empty for `all`),
+    /// status number as text; time = scheduled.
+    UserTaskRun = 30,
 }
 
 /// Prefix of the index entries with these text components.

@@ -1,6 +1,11 @@
 //! Which records must be in memory before a command is applied.
 
-use crate::{Command, State, command::delete_wf_run, internal::command::Kind, key, pb};
+use crate::{
+    Command, State,
+    command::{delete_wf_run, user_task},
+    internal::command::Kind,
+    key, pb,
+};
 
 /// Keys of records that `command` touches and that the state does not know: the shard fetches them (from the set
 /// being flushed, else from the store), calls [`State::insert`], and asks again: what a run needs is known with the run.
@@ -46,6 +51,18 @@ pub fn needs(state: &State, command: &Command, claims_before: usize) -> Vec<Vec<
         | Some(Kind::RescueThreadRun(pb::RescueThreadRunRequest { wf_run_id, .. }))
         | Some(Kind::PutExternalEvent(pb::PutExternalEventRequest { wf_run_id, .. })) => {
             keys.extend(line(tenant, wf_run_id.as_ref()));
+        }
+        Some(Kind::PutCheckpoint(request)) => {
+            let id = request.task_run_id.as_ref().and_then(|id| id.wf_run_id.as_ref());
+            keys.extend(id.map(|id| key::run(tenant, id)));
+        }
+        Some(Kind::UserTask(command)) => {
+            if let Some((run_key, wf_run_id, place)) = user_task::target(tenant, command) {
+                // The NodeRun may have left the record of its run.
+                let is_spilled = state.run(&run_key).is_some_and(|run| !run.nodes.contains_key(&place));
+                keys.extend(is_spilled.then(|| key::node(tenant, &wf_run_id, place.0, place.1)));
+                keys.extend(line(tenant, Some(&wf_run_id)));
+            }
         }
         Some(Kind::ClaimTask(claim)) => {
             let entry = state.queues.nth(tenant, &claim.task_def_name, claims_before);

@@ -29,6 +29,8 @@ pub struct Spec {
     pub archives_threads: bool,
     /// Access level of each variable, by name.
     access_levels: BTreeMap<String, pb::WfRunVariableAccessLevel>,
+    /// True if any node is a USER_TASK.
+    pub uses_user_tasks: bool,
     /// What this WfSpec uses that is not built yet; `None` = everything it uses runs.
     pub not_built: Option<String>,
 }
@@ -69,6 +71,8 @@ impl Spec {
         }
         let not_built = not_built(&wf_spec);
         let archives_threads = wf_spec.thread_specs.values().any(|thread| thread.retention_policy.is_some());
+        let nodes = wf_spec.thread_specs.values().flat_map(|thread| thread.nodes.values());
+        let uses_user_tasks = nodes.into_iter().any(|node| matches!(node.node, Some(pb::node::Node::UserTask(_))));
         Self {
             uid,
             wf_spec,
@@ -78,6 +82,7 @@ impl Spec {
             indexed_variables,
             archives_threads,
             access_levels,
+            uses_user_tasks,
             not_built,
         }
     }
@@ -226,9 +231,32 @@ fn collect_node_references(node: &pb::Node, found: &mut BTreeSet<String>) {
         Some(Node::WaitForChildWf(wait)) => wait.child_wf_run_id.iter().collect(),
         Some(Node::ExternalEvent(event)) => event.timeout_seconds.iter().chain(&event.correlation_key).collect(),
         Some(Node::ThrowEvent(throw)) => throw.content.iter().collect(),
+        Some(Node::UserTask(task)) => user_task_assignments(task),
         _ => vec![],
     };
     assignments.into_iter().for_each(|assignment| collect(assignment, found));
+}
+
+fn user_task_assignments(node: &pb::UserTaskNode) -> Vec<&pb::VariableAssignment> {
+    use pb::{task_node::TaskToExecute, ut_action_trigger::Action};
+    let own = [&node.user_id, &node.user_group, &node.notes, &node.on_cancellation_exception_name];
+    let mut assignments: Vec<_> = own.into_iter().flatten().collect();
+    for trigger in &node.actions {
+        assignments.extend(&trigger.delay_seconds);
+        match &trigger.action {
+            Some(Action::Task(reminder)) => {
+                if let Some(task) = &reminder.task {
+                    assignments.extend(&task.variables);
+                    if let Some(TaskToExecute::DynamicTask(name)) = &task.task_to_execute {
+                        assignments.push(name);
+                    }
+                }
+            }
+            Some(Action::Reassign(reassign)) => assignments.extend(reassign.user_id.iter().chain(&reassign.user_group)),
+            Some(Action::Cancel(_)) | None => {}
+        }
+    }
+    assignments
 }
 
 fn collect_path(path: Option<&pb::LhPath>, found: &mut BTreeSet<String>) {
@@ -284,7 +312,7 @@ fn not_built(wf_spec: &pb::WfSpec) -> Option<String> {
     use pb::node::Node;
     for thread in wf_spec.thread_specs.values() {
         for (node_name, node) in &thread.nodes {
-            let not_built = matches!(node.node, None | Some(Node::UserTask(_)));
+            let not_built = node.node.is_none();
             if matches!(&node.node, Some(Node::ExternalEvent(event)) if event.correlation_key.is_some()) {
                 return Some(format!("the correlation key of Node {node_name}"));
             }

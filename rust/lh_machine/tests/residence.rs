@@ -11,14 +11,14 @@ use std::collections::BTreeMap;
 use lh_machine::{
     Command, Effects, MachineConfig, Stamp, State, apply,
     audit::Audit,
-    internal::{self, command::Kind, meta_write},
+    internal::{self, command::Kind, meta_write, user_task_command::Request},
     key::{self, MetaKind},
     needs, pb,
 };
 use prost::Message;
 
 const TENANT: &str = "default";
-const SPECS: [&str; 14] = [
+const SPECS: [&str; 16] = [
     "spec one n:INT : task work retries=2 backoff=50,2,400 timeout=1 set=n:int:5 -> exit return=$n",
     "spec two n:INT : task work retries=1 -> sleep int:1 -> task other in=$n timeout=2 -> exit",
     "spec three n:INT : nop set=n:int:1 -> task other in=$n set=n:@2-task -> task work -> exit return=$n",
@@ -44,6 +44,11 @@ const SPECS: [&str; 14] = [
      in=$INPUT set=n:$INPUT -> event paid timeout=int:2 -> exit | rescue : throw told str:saved -> exit",
     "spec thirteen n:INT : event brief -> event paid -> throw told -> run_child fourteen n=int:1 id=str:second -> exit",
     "spec eight n:INT : start child -> until $n EQUALS int:4 -> exit | child : task work set=n:int:4 -> sleep int:1 -> exit",
+    "spec fifteen n:INT : user form user=str:ada arrival=int:0/task,work arrival=int:1/reassign,user=str:bob \
+     assigned=int:1/task,other,$n set=n:int:3 on=any>again -> task work -> exit | again : user form group=str:g \
+     assigned=int:0/cancel -> exit",
+    "spec sixteen n:INT : start child -> user form user=str:ada cancel_as=str:denied arrival=int:0/task,work -> exit | \
+     child : user form group=str:g arrival=int:1/cancel -> exit",
 ];
 
 /// Small generator of numbers, the same on every machine (xorshift64*).
@@ -115,18 +120,25 @@ struct Outside {
 
 impl Outside {
     fn next(&mut self, numbers: &mut Numbers, now_ms: i64) -> Kind {
-        match numbers.below(14) {
-            12..=13 => self.post(numbers),
+        match numbers.below(17) {
+            14..=15 => self.post(numbers),
             10 if self.runs > 0 => self.intervene(numbers),
+            11..=12 if self.runs > 0 => self.do_user_task(numbers),
+            13 if !self.claimed.is_empty() => {
+                let at = numbers.below(self.claimed.len() as u64) as usize;
+                let (id, task_attempt) = self.claimed[at].clone();
+                let value = Some(language::literal("int:1"));
+                Kind::PutCheckpoint(pb::PutCheckpointRequest { task_run_id: Some(id), task_attempt, value, logs: None })
+            }
             0..=2 => {
                 self.runs += 1;
                 let names = [
                     "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "twelve",
-                    "fourteen", "fourteen", "thirteen", "absent",
+                    "fourteen", "fourteen", "thirteen", "fifteen", "sixteen", "absent",
                 ];
                 let mut request = pb::RunWfRequest {
                     id: Some(format!("run-{}", numbers.below(self.runs) + numbers.below(2))),
-                    wf_spec_name: names[numbers.below(15) as usize].to_owned(),
+                    wf_spec_name: names[numbers.below(17) as usize].to_owned(),
                     ..Default::default()
                 };
                 let value = pb::VariableValue { value: Some(pb::variable_value::Value::Int(now_ms + 100)) };
@@ -208,6 +220,31 @@ impl Outside {
         }
     }
 
+    /// What people do to user tasks.
+    fn do_user_task(&mut self, numbers: &mut Numbers) -> Kind {
+        let wf_run_id = Some(pb::WfRunId { id: format!("run-{}", numbers.below(self.runs)), parent_wf_run_id: None });
+        let user_task_guid = format!("{}-{}", numbers.below(2), numbers.below(3));
+        let user_task_run_id = Some(pb::UserTaskRunId { wf_run_id, user_task_guid });
+        let user_id = ["ada", "bob"][numbers.below(2) as usize].to_owned();
+        let results = BTreeMap::from([("ok".to_owned(), language::literal("bool:true"))]);
+        let request = match numbers.below(6) {
+            0 | 1 => Request::Assign(pb::AssignUserTaskRunRequest {
+                user_task_run_id,
+                override_claim: numbers.below(2) == 0,
+                user_group: None,
+                user_id: Some(user_id),
+            }),
+            2 => Request::Complete(pb::CompleteUserTaskRunRequest { user_task_run_id, results, user_id }),
+            3 => Request::Save(pb::SaveUserTaskRunProgressRequest { user_task_run_id, results, user_id, policy: 1 }),
+            4 => Request::Cancel(pb::CancelUserTaskRunRequest { user_task_run_id }),
+            _ => {
+                let comment = "why".to_owned();
+                Request::PutComment(pb::PutUserTaskRunCommentRequest { user_task_run_id, user_id, comment })
+            }
+        };
+        Kind::UserTask(internal::UserTaskCommand { request: Some(request) })
+    }
+
     fn define(&mut self, key: Vec<u8>, value: Vec<u8>) -> Kind {
         self.sequence += 1;
         let writes = vec![meta_write::Write { key, value: Some(value) }];
@@ -233,6 +270,14 @@ fn definitions(outside: &mut Outside) -> Vec<Kind> {
         let key = key::meta(MetaKind::ExternalEventDef, TENANT, words[0], &[]);
         kinds.push(outside.define(key, language::event_def(words).encode_to_vec()));
     }
+    let field = pb::UserTaskField {
+        name: "ok".to_owned(),
+        r#type: pb::VariableType::Bool as i32,
+        required: true,
+        ..Default::default()
+    };
+    let form = pb::UserTaskDef { name: "form".to_owned(), fields: vec![field], ..Default::default() };
+    kinds.push(outside.define(key::meta(MetaKind::UserTaskDef, TENANT, "form", &[0]), form.encode_to_vec()));
     for line in SPECS {
         let (head, body) = line.split_once(" : ").unwrap();
         let mut words = head.splitn(3, ' ').skip(1);
@@ -286,7 +331,7 @@ type Store = BTreeMap<Vec<u8>, Vec<u8>>;
 fn spread(store: &Store) -> Store {
     let mut spread = Store::new();
     for (key, value) in store {
-        if key[0] != key::TABLE_TREE || key::is_node(key) {
+        if !key::is_run(key) {
             spread.insert(key.clone(), value.clone());
             continue;
         }

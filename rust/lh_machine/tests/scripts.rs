@@ -8,6 +8,8 @@
 mod language;
 #[path = "scripted/print.rs"]
 mod print;
+#[path = "scripted/user_tasks.rs"]
+mod user_tasks;
 #[path = "scripted/world.rs"]
 mod world;
 

@@ -262,9 +262,7 @@ async fn write_and_deliver(runner: Arc<Runner>, command: Command) -> Result<(), 
     let answered = runner.shards.propose(MachineConfig::META_SHARD, command).await;
     match answered.unwrap_or_else(|_| Err(Failure::Unavailable("the metadata group has stopped".to_owned())))? {
         Reply::MetaWritten { sequence } => runner.outbox.delivered(MachineConfig::META_SHARD, sequence).await,
-        Reply::Empty | Reply::WfRun(_) | Reply::ExternalEvent(_) => {
-            debug_assert!(false, "a metadata write answers with its sequence")
-        }
+        _ => debug_assert!(false, "a metadata write answers with its sequence"),
     }
     Ok(())
 }

@@ -272,5 +272,7 @@ fn name(kind: &Kind) -> &'static str {
         Kind::RescueThreadRun(_) => "RescueThreadRun",
         Kind::DeleteWfRun(_) => "DeleteWfRun",
         Kind::PutExternalEvent(_) => "PutExternalEvent",
+        Kind::PutCheckpoint(_) => "PutCheckpoint",
+        Kind::UserTask(_) => "UserTask",
     }
 }

@@ -5,7 +5,7 @@ use crate::{
     internal::{self, deadline},
     key, pb,
     pb::TaskStatus,
-    run::{self, Run, deadline as run_deadline},
+    run::{self, Run, TaskAt, deadline as run_deadline},
 };
 
 /// Claims the head of the queue for the poll, or hands the poll back: the queue is empty, or its head was stale (its
@@ -45,9 +45,7 @@ fn claim(
     command: &internal::ClaimTask,
 ) -> Option<pb::ScheduledTask> {
     let place = (entry.thread_run_number, entry.position);
-    let record = run.nodes.get_mut(&place)?;
-    let state = record.task_state.as_mut()?;
-    let task_run = record.task_run.as_mut()?;
+    let (task_run, state) = run.task_mut(TaskAt { place, reminder: entry.reminder })?;
     let is_last = task_run.attempts.len() as i64 - 1 == i64::from(entry.attempt_number);
     let attempt = task_run.attempts.last_mut()?;
     if !is_last || attempt.status() != TaskStatus::TaskScheduled || state.queue_sequence != sequence {
@@ -62,7 +60,7 @@ fn claim(
     let task = crate::node::task::scheduled_task(task_run);
     let due_ms = now_ms.saturating_add(i64::from(task_run.timeout_seconds) * 1000);
     let checkpoints = task_run.total_checkpoints;
-    let kind = deadline::TaskTimeout { attempt_number: entry.attempt_number, checkpoints };
+    let kind = deadline::TaskTimeout { attempt_number: entry.attempt_number, checkpoints, reminder: entry.reminder };
     run_deadline::add(run, place, due_ms, deadline::Kind::TaskTimeout(kind));
     Some(task)
 }

@@ -2,13 +2,13 @@
 
 use crate::{
     Effects, Stamp, State, index,
-    internal::{ChildRun, Deadline, deadline::Kind},
+    internal::{ChildRun, Deadline, NodeRecord, deadline::Kind},
     key,
     pb::{self, LhStatus},
     run::{
         Run, advance, deadline,
         family::{self, Children},
-        is_terminal,
+        is_terminal, task_at,
     },
 };
 
@@ -65,7 +65,8 @@ pub(super) fn delete(state: &mut State, stamp: &Stamp, mut run: Box<Run>, from: 
     let id = run.id();
     let doomed: Vec<(i32, i32)> = places(&run, from).collect();
     for place in &doomed {
-        if run.nodes.remove(place).is_some() {
+        if let Some(record) = run.nodes.remove(place) {
+            delete_checkpoints(state, &run, &record);
             // Its index entries are among those of the run.
             continue;
         }
@@ -74,6 +75,7 @@ pub(super) fn delete(state: &mut State, stamp: &Stamp, mut run: Box<Run>, from: 
         for (entry, _) in index::of_node(&run, &record) {
             state.writes.insert(entry, None);
         }
+        delete_checkpoints(state, &run, &record);
         state.writes.insert(key, None);
     }
     if let Some(last) = doomed.last().filter(|_| doomed.len() == DELETES_MAX) {
@@ -133,6 +135,17 @@ fn forget(
         }
         above = ancestor_id.parent_wf_run_id.as_deref();
         depth -= 1;
+    }
+}
+
+/// The checkpoints of a NodeRun's tasks go with it (04/TW-67).
+fn delete_checkpoints(state: &mut State, run: &Run, record: &NodeRecord) {
+    let id = run.id();
+    for task_run in task_at::all(record) {
+        let guid = task_run.id.as_ref().map_or("", |id| &id.task_guid);
+        for number in 0..task_run.total_checkpoints {
+            state.writes.insert(key::checkpoint(&run.tenant, &id, guid, number), None);
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use crate::{
     Effects, Rejected, Reply, Stamp, State, key,
     node::task,
     pb::{self, TaskStatus, report_task_run, task_attempt},
-    run::{Run, advance, deadline, milliseconds, parse_guid, timestamp},
+    run::{Run, TaskAt, advance, milliseconds, task_at, timestamp},
     state::RECORD_BYTES_MAX,
     value,
 };
@@ -21,18 +21,18 @@ pub fn apply(
     let id = report.task_run_id.as_ref();
     let unknown = || Rejected::invalid(format!("TaskRun {} does not exist.", id.map_or("", |id| &id.task_guid)));
     let wf_run_id = id.and_then(|id| id.wf_run_id.as_ref()).ok_or_else(unknown)?;
-    let place = id.and_then(|id| parse_guid(&id.task_guid)).ok_or_else(unknown)?;
+    let at = id.and_then(|id| TaskAt::parse(&id.task_guid)).ok_or_else(unknown)?;
     let run_key = key::run(tenant, wf_run_id);
-    match find_attempt(state, &run_key, report, place) {
+    match find_attempt(state, &run_key, report, at) {
         Attempt::Unknown => return Err(unknown()),
         Attempt::NotRunning => return Ok(Reply::Empty),
         Attempt::Running => {}
     }
     let Some(mut run) = state.take_run(&run_key) else { return Err(unknown()) };
     let mut context = state.family_context(tenant, wf_run_id, stamp, effects);
-    record_result(&mut run, place, report, result, &context);
-    deadline::forget(&mut run, place);
-    task::retry(&mut run, place, &mut context);
+    record_result(&mut run, at, report, result, &context);
+    task_at::forget_deadlines(&mut run, at);
+    task::retry(&mut run, at, &mut context);
     let run = advance::advance(run, &mut context);
     let family = context.family;
     state.settle(run, family);
@@ -83,14 +83,15 @@ enum Attempt {
 }
 
 /// Finds the attempt; a NodeRun that was spilled to a record of its own is closed, hence not running.
-fn find_attempt(state: &State, run_key: &[u8], report: &pb::ReportTaskRun, place: (i32, i32)) -> Attempt {
+fn find_attempt(state: &State, run_key: &[u8], report: &pb::ReportTaskRun, at: TaskAt) -> Attempt {
+    let place = at.place;
     let Some(run) = state.run(run_key) else { return Attempt::Unknown };
     let number = report.attempt_number;
     let Some(record) = run.nodes.get(&place) else {
         let visited = run.thread(place.0).is_some_and(|thread| (0..=thread.current_node_position).contains(&place.1));
         return if visited { Attempt::NotRunning } else { Attempt::Unknown };
     };
-    let Some(task_run) = &record.task_run else { return Attempt::Unknown };
+    let Some(task_run) = at.find(record) else { return Attempt::Unknown };
     if report.task_run_id.as_ref().map(|id| &id.task_guid) != task_run.id.as_ref().map(|id| &id.task_guid) {
         return Attempt::Unknown;
     }
@@ -104,15 +105,15 @@ fn find_attempt(state: &State, run_key: &[u8], report: &pb::ReportTaskRun, place
 
 fn record_result(
     run: &mut Run,
-    place: (i32, i32),
+    at: TaskAt,
     report: &pb::ReportTaskRun,
     reported: Reported,
     context: &crate::state::Context<'_>,
 ) {
-    let definitions = context.definitions.of(&run.tenant);
-    let Some(record) = run.nodes.get_mut(&place) else { return };
-    let Some(task_run) = record.task_run.as_mut() else { return };
-    let return_type = record.task_state.as_ref().and_then(|state| state.return_type.as_ref());
+    let tenant = run.tenant.clone();
+    let definitions = context.definitions.of(&tenant);
+    let Some((task_run, task_state)) = run.task_mut(at) else { return };
+    let return_type = task_state.return_type.as_ref();
     let masked = return_type.and_then(|returns| returns.return_type.as_ref()).is_some_and(|declared| declared.masked);
     let Reported { mut status, mut result } = reported;
     if status == TaskStatus::TaskSuccess

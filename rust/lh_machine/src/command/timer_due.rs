@@ -5,9 +5,9 @@ use crate::{
     Effects, Stamp, State,
     internal::{self, deadline::Kind},
     key,
-    node::{external_event, sleep, task},
+    node::{external_event, sleep, task, user_task::trigger},
     pb::{self, TaskStatus},
-    run::{self, Run, advance, deadline, events},
+    run::{self, Run, TaskAt, advance, deadline, events},
     state::Context,
 };
 
@@ -65,39 +65,39 @@ fn handle(run: &mut Run, due: &internal::Deadline, context: &mut Context<'_>) {
         Some(Kind::Sleep(_)) => sleep::mature(run, place, context.now_ms),
         Some(Kind::EventTimeout(_)) => external_event::time_out(run, place),
         Some(Kind::EventRetention(retention)) => events::expire(run, retention),
-        Some(Kind::TaskRetry(retry)) if last_attempt_is(run, place, retry.attempt_number, TaskStatus::TaskPending) => {
-            task::schedule_attempt(run, place, context);
+        Some(Kind::TaskRetry(retry)) => {
+            let at = TaskAt { place, reminder: retry.reminder };
+            if last_attempt_is(run, at, retry.attempt_number, TaskStatus::TaskPending) {
+                task::schedule_attempt(run, at, context);
+            }
         }
-        Some(Kind::TaskTimeout(timeout))
-            if last_attempt_is(run, place, timeout.attempt_number, TaskStatus::TaskRunning)
-                && checkpoints(run, place) == timeout.checkpoints =>
-        {
-            time_out(run, place, due.due_ms, context);
+        Some(Kind::TaskTimeout(timeout)) => {
+            let at = TaskAt { place, reminder: timeout.reminder };
+            if last_attempt_is(run, at, timeout.attempt_number, TaskStatus::TaskRunning)
+                && run.task(at).is_some_and(|task_run| task_run.total_checkpoints == timeout.checkpoints)
+            {
+                time_out(run, at, due.due_ms, context);
+            }
         }
-        Some(Kind::TaskRetry(_) | Kind::TaskTimeout(_) | Kind::Retention(_) | Kind::Delete(_) | Kind::Archive(_))
-        | None => {}
+        Some(Kind::UserTaskTrigger(due_trigger)) => trigger::mature(run, place, due_trigger, due.due_ms, context),
+        Some(Kind::Retention(_) | Kind::Delete(_) | Kind::Archive(_)) | None => {}
     }
 }
 
-fn last_attempt_is(run: &Run, place: (i32, i32), number: i32, status: TaskStatus) -> bool {
-    let task_run = run.nodes.get(&place).and_then(|record| record.task_run.as_ref());
-    task_run.is_some_and(|task_run| {
+fn last_attempt_is(run: &Run, at: TaskAt, number: i32, status: TaskStatus) -> bool {
+    run.task(at).is_some_and(|task_run| {
         task_run.attempts.len() as i64 - 1 == i64::from(number)
             && task_run.attempts.last().is_some_and(|attempt| attempt.status() == status)
     })
 }
 
-fn checkpoints(run: &Run, place: (i32, i32)) -> i32 {
-    run.nodes.get(&place).and_then(|record| record.task_run.as_ref()).map_or(0, |task_run| task_run.total_checkpoints)
-}
-
 /// The attempt ends at its deadline, whenever that was noticed.
-fn time_out(run: &mut Run, place: (i32, i32), deadline_ms: i64, context: &mut Context<'_>) {
-    let Some(task_run) = run.nodes.get_mut(&place).and_then(|record| record.task_run.as_mut()) else { return };
+fn time_out(run: &mut Run, at: TaskAt, deadline_ms: i64, context: &mut Context<'_>) {
+    let Some((task_run, _)) = run.task_mut(at) else { return };
     if let Some(attempt) = task_run.attempts.last_mut() {
         attempt.set_status(pb::TaskStatus::TaskTimeout);
         attempt.end_time = Some(run::timestamp(deadline_ms));
     }
     task_run.set_status(TaskStatus::TaskTimeout);
-    task::retry(run, place, context);
+    task::retry(run, at, context);
 }

@@ -9,6 +9,7 @@ mod start_multiple_threads;
 mod start_thread;
 pub mod task;
 mod throw_event;
+pub mod user_task;
 mod wait_for_child_wf;
 mod wait_for_condition;
 mod wait_for_threads;
@@ -103,6 +104,10 @@ pub fn arrive(run: &mut Run, place: (i32, i32), context: &mut Context<'_>) -> Re
             node_run.node_type = Some(NodeType::ThrowEvent(pb::ThrowEventNodeRun::default()));
             throw_event::arrive(run, place, throw, context)
         }
+        Some(Node::UserTask(task)) => {
+            node_run.node_type = Some(NodeType::UserTask(pb::UserTaskNodeRun::default()));
+            user_task::arrive(run, place, task, context)
+        }
         // RunWf refuses WfSpecs with other kinds, so this is a NodeRun whose node vanished from the definition.
         _ => Err(crate::run::failure::technical("INTERNAL_ERROR", "This kind of node is not built.")),
     }
@@ -129,6 +134,7 @@ pub fn progress(run: &mut Run, place: (i32, i32), context: &mut Context<'_>) -> 
         Some(NodeType::Exit(_)) => exit::progress(run, place, context),
         Some(NodeType::Task(_)) => task::progress(run, place, context),
         Some(NodeType::Sleep(_)) => sleep::progress(run, place, context),
+        Some(NodeType::UserTask(_)) => user_task::progress(run, place, context),
         _ => Progress::Waiting,
     }
 }

@@ -4,8 +4,8 @@ use super::Progress;
 use crate::{
     internal::{self, deadline},
     key, pb,
-    pb::{TaskStatus, node_run::NodeType, task_attempt, task_node::TaskToExecute},
-    run::{self, Run, failure, record, scope::RunScope, timestamp},
+    pb::{TaskStatus, node_run::NodeType, task_attempt, task_node::TaskToExecute, task_run_source::TaskRunSource},
+    run::{self, Run, TaskAt, failure, record, scope::RunScope, timestamp},
     state::{Context, RECORD_BYTES_MAX},
     value::{self, Vse, mask},
 };
@@ -22,24 +22,41 @@ pub(super) fn arrive(
 ) -> Result<(), pb::Failure> {
     let value_failure = |error| failure::value_failure("VAR_SUB_ERROR", error);
     let task_def = task_def(run, place, node, context)?;
-    let input_variables = inputs(run, place, node, &task_def, context).map_err(value_failure)?;
-    let id = run.id();
-    let task_run_id = pb::TaskRunId {
-        wf_run_id: Some(id.clone()),
-        task_guid: format!("{}-{}-{}", place.0, place.1, run.guid_suffix),
-    };
-    let node_run_id = pb::NodeRunId { wf_run_id: Some(id), thread_run_number: place.0, position: place.1 };
+    let source = TaskRunSource::TaskNode(pb::TaskNodeReference { node_run_id: Some(node_run_id(run, place)) });
+    let at = TaskAt::node(place);
+    let (task_run, task_state) = new_task_run(run, at, node, &task_def, source, context).map_err(value_failure)?;
+    let Some(record) = run.nodes.get_mut(&place) else { return Ok(()) };
+    if let Some(NodeType::Task(task)) = record.node_run.as_mut().and_then(|node_run| node_run.node_type.as_mut()) {
+        task.task_run_id.clone_from(&task_run.id);
+    }
+    record.task_run = Some(task_run);
+    record.task_state = Some(task_state);
+    schedule_attempt(run, at, context);
+    Ok(())
+}
+
+pub(super) fn node_run_id(run: &Run, place: (i32, i32)) -> pb::NodeRunId {
+    pb::NodeRunId { wf_run_id: Some(run.id()), thread_run_number: place.0, position: place.1 }
+}
+
+/// A TaskRun without attempts, its inputs computed.
+///
+/// # Errors
+/// An input cannot be evaluated, their number is not that of the TaskDef, or the TaskRun would be too large.
+pub(super) fn new_task_run(
+    run: &Run,
+    at: TaskAt,
+    node: &pb::TaskNode,
+    task_def: &pb::TaskDef,
+    source: TaskRunSource,
+    context: &Context<'_>,
+) -> Result<(pb::TaskRun, internal::TaskState), Vse> {
     let timeout = if node.timeout_seconds == 0 { TIMEOUT_SECONDS_DEFAULT } else { node.timeout_seconds };
     let task_run = pb::TaskRun {
-        id: Some(task_run_id.clone()),
+        id: Some(pb::TaskRunId { wf_run_id: Some(run.id()), task_guid: at.guid(&run.guid_suffix) }),
         task_def_id: task_def.id.clone(),
-        input_variables,
-        source: Some(pb::TaskRunSource {
-            task_run_source: Some(pb::task_run_source::TaskRunSource::TaskNode(pb::TaskNodeReference {
-                node_run_id: Some(node_run_id),
-            })),
-            wf_spec_id: Some(run.spec.id.clone()),
-        }),
+        input_variables: inputs(run, at.place, node, task_def, context)?,
+        source: Some(pb::TaskRunSource { task_run_source: Some(source), wf_spec_id: Some(run.spec.id.clone()) }),
         scheduled_at: Some(timestamp(context.now_ms)),
         timeout_seconds: timeout,
         total_attempts: node.retries.saturating_add(1),
@@ -48,21 +65,14 @@ pub(super) fn arrive(
     };
     let bytes = prost::Message::encoded_len(&task_run);
     if bytes > RECORD_BYTES_MAX {
-        let text =
-            format!("RESOURCE_EXHAUSTED: the TaskRun would have {bytes} bytes, the limit is {RECORD_BYTES_MAX}.");
-        return Err(value_failure(Vse::new(text)));
+        return Err(Vse::new(format!(
+            "RESOURCE_EXHAUSTED: the TaskRun would have {bytes} bytes, the limit is {RECORD_BYTES_MAX}."
+        )));
     }
-    let Some(record) = run.nodes.get_mut(&place) else { return Ok(()) };
-    if let Some(NodeType::Task(task)) = record.node_run.as_mut().and_then(|node_run| node_run.node_type.as_mut()) {
-        task.task_run_id = Some(task_run_id);
-    }
-    record.task_run = Some(task_run);
-    record.task_state = Some(internal::TaskState { return_type: task_def.return_type.clone(), queue_sequence: 0 });
-    schedule_attempt(run, place, context);
-    Ok(())
+    Ok((task_run, internal::TaskState { return_type: task_def.return_type.clone(), queue_sequence: 0 }))
 }
 
-fn task_def(
+pub(super) fn task_def(
     run: &Run,
     place: (i32, i32),
     node: &pb::TaskNode,
@@ -120,11 +130,10 @@ fn inputs(
 }
 
 /// Appends a SCHEDULED attempt and puts it at the back of its queue (04/TW-20), or turns a PENDING one into that.
-pub fn schedule_attempt(run: &mut Run, place: (i32, i32), context: &mut Context<'_>) {
+pub fn schedule_attempt(run: &mut Run, at: TaskAt, context: &mut Context<'_>) {
     let tenant = run.tenant.clone();
     let id = run.id();
-    let Some(record) = run.nodes.get_mut(&place) else { return };
-    let (Some(task_run), Some(state)) = (record.task_run.as_mut(), record.task_state.as_mut()) else { return };
+    let Some((task_run, state)) = run.task_mut(at) else { return };
     if task_run.attempts.last().is_none_or(|attempt| attempt.status() != TaskStatus::TaskPending) {
         task_run.attempts.push(pb::TaskAttempt::default());
     }
@@ -135,22 +144,27 @@ pub fn schedule_attempt(run: &mut Run, place: (i32, i32), context: &mut Context<
     }
     task_run.set_status(TaskStatus::TaskScheduled);
     let name = task_run.task_def_id.as_ref().map(|id| id.name.clone()).unwrap_or_default();
-    let entry =
-        internal::QueueEntry { wf_run_id: Some(id), thread_run_number: place.0, position: place.1, attempt_number };
+    let entry = queue_entry(id, at, attempt_number);
     state.queue_sequence = context.queues.push(&tenant, &name, entry.clone());
     context.writes.insert(key::queue(&tenant, &name, state.queue_sequence), Some(record::with_format(&entry)));
 }
 
+/// The place in a queue of an attempt.
+pub fn queue_entry(id: pb::WfRunId, at: TaskAt, attempt_number: i32) -> internal::QueueEntry {
+    let (thread_run_number, position) = at.place;
+    internal::QueueEntry { wf_run_id: Some(id), thread_run_number, position, attempt_number, reminder: at.reminder }
+}
+
 /// After an attempt ended: another one if its status is retriable and attempts remain (04/TW-55, TW-56). True = retried.
-pub fn retry(run: &mut Run, place: (i32, i32), context: &mut Context<'_>) -> bool {
-    let Some(task_run) = run.nodes.get_mut(&place).and_then(|record| record.task_run.as_mut()) else { return false };
+pub fn retry(run: &mut Run, at: TaskAt, context: &mut Context<'_>) -> bool {
+    let Some((task_run, _)) = run.task_mut(at) else { return false };
     let retriable = matches!(task_run.status(), TaskStatus::TaskFailed | TaskStatus::TaskTimeout);
     let ended = task_run.attempts.len();
     if !retriable || ended as i64 >= i64::from(task_run.total_attempts) {
         return false;
     }
     let Some(policy) = task_run.exponential_backoff else {
-        schedule_attempt(run, place, context);
+        schedule_attempt(run, at, context);
         return true;
     };
     let mut pending = pb::TaskAttempt::default();
@@ -158,8 +172,8 @@ pub fn retry(run: &mut Run, place: (i32, i32), context: &mut Context<'_>) -> boo
     task_run.attempts.push(pending);
     task_run.set_status(TaskStatus::TaskPending);
     let due_ms = context.now_ms.saturating_add(backoff_ms(&policy, ended));
-    let kind = deadline::Kind::TaskRetry(deadline::TaskRetry { attempt_number: ended as i32 });
-    run::deadline::add(run, place, due_ms, kind);
+    let kind = deadline::Kind::TaskRetry(deadline::TaskRetry { attempt_number: ended as i32, reminder: at.reminder });
+    run::deadline::add(run, at.place, due_ms, kind);
     true
 }
 

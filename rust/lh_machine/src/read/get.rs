@@ -1,12 +1,19 @@
-//! Single objects: WfRun, NodeRun, TaskRun, Variable.
+//! Single objects: WfRun, NodeRun, TaskRun with its checkpoints, UserTaskRun, Variable.
 
 use prost::Message;
 
 use super::{
     Fetched, Stop,
-    view::{nodes_at, not_found, places, with_run},
+    view::{corrupt, nodes_at, not_found, places, with_run},
 };
-use crate::{Code, Rejected, State, internal, key, node::task, pb, run::parse_guid, value::mask};
+use crate::{
+    Code, Rejected, State, internal, key,
+    node::{task, user_task},
+    pb,
+    run::{TaskAt, record},
+    state::Corrupt,
+    value::mask,
+};
 
 pub(super) fn wf_run(state: &State, tenant: &str, id: &pb::WfRunId, fetched: &Fetched) -> Result<Vec<u8>, Stop> {
     let mut wf_run = with_run(state, tenant, id, fetched, |view| Ok(view.wf_run.clone()))?;
@@ -81,10 +88,45 @@ pub(super) fn node_run(state: &State, tenant: &str, id: &pb::NodeRunId, fetched:
 pub(super) fn task_run(state: &State, tenant: &str, id: &pb::TaskRunId, fetched: &Fetched) -> Result<Vec<u8>, Stop> {
     let wf_run_id = id.wf_run_id.as_ref().ok_or_else(|| missing("wf_run_id"))?;
     let unknown = || not_found("TaskRun", &id.task_guid);
-    let place = parse_guid(&id.task_guid).ok_or_else(unknown)?;
-    let record = record_at(state, tenant, wf_run_id, place, "TaskRun", fetched)?;
-    let task_run = record.task_run.filter(|task_run| task_run.id.as_ref() == Some(id)).ok_or_else(unknown)?;
-    Ok(task::masked(task_run).encode_to_vec())
+    let at = TaskAt::parse(&id.task_guid).ok_or_else(unknown)?;
+    let record = record_at(state, tenant, wf_run_id, at.place, "TaskRun", fetched)?;
+    let task_run = at.find(&record).filter(|task_run| task_run.id.as_ref() == Some(id)).ok_or_else(unknown)?;
+    Ok(task::masked(task_run.clone()).encode_to_vec())
+}
+
+/// Checkpoints have records of their own: one is among the writes of the next flush, or must be fetched.
+pub(super) fn checkpoint(
+    state: &State,
+    tenant: &str,
+    id: &pb::CheckpointId,
+    fetched: &Fetched,
+) -> Result<Vec<u8>, Stop> {
+    let task_run = id.task_run.as_ref().ok_or_else(|| missing("task_run"))?;
+    let wf_run_id = task_run.wf_run_id.as_ref().ok_or_else(|| missing("wf_run_id"))?;
+    let key = key::checkpoint(tenant, wf_run_id, &task_run.task_guid, id.checkpoint_number);
+    let stored = match state.writes.get(&key).or_else(|| fetched.get(&key)) {
+        None => return Err(Stop::Need(vec![key])),
+        Some(None) => {
+            let shown = format!("{}/{}", task_run.task_guid, id.checkpoint_number);
+            return Err(not_found("Checkpoint", &shown));
+        }
+        Some(Some(stored)) => record::payload(stored).map_err(corrupt)?,
+    };
+    let checkpoint = pb::Checkpoint::decode(stored).map_err(|error| corrupt(Corrupt(error.to_string())))?;
+    Ok(checkpoint.encode_to_vec())
+}
+
+pub(super) fn user_task_run(
+    state: &State,
+    tenant: &str,
+    id: &pb::UserTaskRunId,
+    fetched: &Fetched,
+) -> Result<Vec<u8>, Stop> {
+    let wf_run_id = id.wf_run_id.as_ref().ok_or_else(|| missing("wf_run_id"))?;
+    let unknown = || not_found("UserTaskRun", &id.user_task_guid);
+    let place = user_task::parse_guid(&id.user_task_guid).ok_or_else(unknown)?;
+    let record = record_at(state, tenant, wf_run_id, place, "UserTaskRun", fetched)?;
+    Ok(record.user_task_run.ok_or_else(unknown)?.encode_to_vec())
 }
 
 pub(super) fn variable(

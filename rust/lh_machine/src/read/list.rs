@@ -1,6 +1,7 @@
-//! Pages of the NodeRuns, TaskRuns and Variables of one WfRun (07/S-1..S-3, O-8).
+//! Pages of the NodeRuns, TaskRuns, UserTaskRuns and Variables of one WfRun (07/S-1..S-3, O-8).
 //!
-//! A bookmark names the next entry: thread and position (or name) after a marker byte of the list it belongs to.
+//! A bookmark names the next entry: thread and position (or name) after a marker byte of the list it belongs to; among the
+//! TaskRuns of one NodeRun, the next one by its number.
 
 use prost::Message;
 
@@ -9,7 +10,7 @@ use super::{
     get::{public_node_run, public_variable},
     view::{View, nodes_at, places, with_run},
 };
-use crate::{Rejected, State, node::task, pb};
+use crate::{Rejected, State, internal, node::task, pb, run::task_at};
 
 /// Page size when the request names none (07/S-2).
 const LIMIT_DEFAULT: usize = 100;
@@ -19,6 +20,7 @@ const LIMIT_MAX: usize = 1_000;
 const MARK_NODE_RUNS: u8 = 1;
 const MARK_TASK_RUNS: u8 = 2;
 const MARK_VARIABLES: u8 = 3;
+const MARK_USER_TASK_RUNS: u8 = 4;
 
 pub(super) fn node_runs(
     state: &State,
@@ -46,7 +48,7 @@ pub(super) fn task_runs(
     fetched: &Fetched,
 ) -> Result<Vec<u8>, Stop> {
     let limit = limit(request.limit)?;
-    let from = place_bookmark(request.bookmark.as_deref(), MARK_TASK_RUNS)?;
+    let from = task_bookmark(request.bookmark.as_deref())?;
     let id = run_id(request.wf_run_id.as_ref())?;
     let page = with_run(state, tenant, id, fetched, |view| task_page(&view, tenant, from, limit, fetched));
     empty_if_unknown(page)
@@ -57,26 +59,66 @@ pub(super) fn task_runs(
 fn task_page(
     view: &View<'_>,
     tenant: &str,
-    from: (i32, i32),
+    from: ((i32, i32), usize),
     limit: usize,
     fetched: &Fetched,
 ) -> Result<pb::TaskRunList, Stop> {
     let mut page = pb::TaskRunList::default();
     let wanted: Vec<_> = places(view, None)
-        .filter(|place| *place >= from)
-        .filter(|place| view.nodes.get(place).is_none_or(|record| record.task_run.is_some()))
+        .filter(|place| *place >= from.0)
+        .filter(|place| view.nodes.get(place).is_none_or(|record| task_at::all(record).next().is_some()))
         .collect();
     for chunk in wanted.chunks(limit) {
         for (place, record) in chunk.iter().zip(nodes_at(view, tenant, chunk, fetched)?) {
-            let Some(task_run) = record.task_run else { continue };
-            if page.results.len() == limit {
-                page.bookmark = Some(bookmark(MARK_TASK_RUNS, *place));
-                return Ok(page);
+            let seen = if *place == from.0 { from.1 } else { 0 };
+            for (number, task_run) in task_at::all(&record).enumerate().skip(seen) {
+                if page.results.len() == limit {
+                    let mut bytes = bookmark(MARK_TASK_RUNS, *place);
+                    bytes.extend_from_slice(&(number as u32).to_be_bytes());
+                    page.bookmark = Some(bytes);
+                    return Ok(page);
+                }
+                page.results.push(task::masked(task_run.clone()));
             }
-            page.results.push(task::masked(task_run));
         }
     }
     Ok(page)
+}
+
+pub(super) fn user_task_runs(
+    state: &State,
+    tenant: &str,
+    request: &pb::ListUserTaskRunRequest,
+    fetched: &Fetched,
+) -> Result<Vec<u8>, Stop> {
+    let limit = limit(request.limit)?;
+    let from = place_bookmark(request.bookmark.as_deref(), MARK_USER_TASK_RUNS)?;
+    let id = run_id(request.wf_run_id.as_ref())?;
+    let page = with_run(state, tenant, id, fetched, |view| {
+        let mut page = pb::UserTaskRunList::default();
+        let is_wanted = |record: &&internal::NodeRecord| record.user_task_run.is_some();
+        let wanted: Vec<_> =
+            places(&view, None).filter(|place| *place >= from && view.nodes.get(place).is_none_or(is_wanted)).collect();
+        for chunk in wanted.chunks(limit) {
+            let records = nodes_at(&view, tenant, chunk, fetched)?;
+            for (place, task) in
+                records.into_iter().filter_map(|record| Some((place_of(&record)?, record.user_task_run?)))
+            {
+                if page.results.len() == limit {
+                    page.bookmark = Some(bookmark(MARK_USER_TASK_RUNS, place));
+                    return Ok(page);
+                }
+                page.results.push(task);
+            }
+        }
+        Ok(page)
+    });
+    empty_if_unknown(page)
+}
+
+fn place_of(record: &internal::NodeRecord) -> Option<(i32, i32)> {
+    let id = record.node_run.as_ref()?.id.as_ref()?;
+    Some((id.thread_run_number, id.position))
 }
 
 pub(super) fn variables(
@@ -140,6 +182,13 @@ fn place_bookmark(bytes: Option<&[u8]>, mark: u8) -> Result<(i32, i32), Stop> {
     let (thread, rest) = split_bookmark(bytes, mark)?;
     let position: [u8; 4] = rest.try_into().map_err(|_| malformed())?;
     Ok((thread, i32::try_from(u32::from_be_bytes(position)).map_err(|_| malformed())?))
+}
+
+fn task_bookmark(bytes: Option<&[u8]>) -> Result<((i32, i32), usize), Stop> {
+    let Some(bytes) = bytes.filter(|bytes| !bytes.is_empty()) else { return Ok(((0, 0), 0)) };
+    let (place, number) = bytes.split_last_chunk().ok_or_else(malformed)?;
+    let place = place_bookmark(Some(place).filter(|place| !place.is_empty()), MARK_TASK_RUNS)?;
+    Ok((place, u32::from_be_bytes(*number) as usize))
 }
 
 fn variable_bookmark(bytes: Option<&[u8]>) -> Result<(i32, String), Stop> {

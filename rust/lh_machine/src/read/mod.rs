@@ -46,6 +46,12 @@ pub enum Read {
     AwaitedEvent(pb::AwaitWorkflowEventRequest),
     /// CountTaskRun.
     CountTaskRun(pb::CountTaskRunRequest),
+    /// GetCheckpoint.
+    Checkpoint(pb::CheckpointId),
+    /// GetUserTaskRun.
+    UserTaskRun(pb::UserTaskRunId),
+    /// ListUserTaskRuns.
+    UserTaskRuns(pb::ListUserTaskRunRequest),
     /// GetTaskWorkerGroup.
     TaskWorkerGroup(pb::TaskDefId),
 }
@@ -67,6 +73,9 @@ impl Read {
             Self::ExternalEvents(request) => request.wf_run_id.as_ref(),
             Self::WorkflowEvents(request) => request.wf_run_id.as_ref(),
             Self::AwaitedEvent(request) => request.wf_run_id.as_ref(),
+            Self::Checkpoint(id) => id.task_run.as_ref().and_then(|id| id.wf_run_id.as_ref()),
+            Self::UserTaskRun(id) => id.wf_run_id.as_ref(),
+            Self::UserTaskRuns(request) => request.wf_run_id.as_ref(),
             Self::CountTaskRun(_) | Self::TaskWorkerGroup(_) => None,
         };
         id.map(key::root_id)
@@ -114,6 +123,9 @@ pub fn read(state: &State, tenant: &str, read: &Read, fetched: &Fetched, now_ms:
         Read::ExternalEvents(request) => events::external_events(state, tenant, request, fetched),
         Read::WorkflowEvents(request) => events::workflow_events(state, tenant, request, fetched),
         Read::AwaitedEvent(request) => events::awaited(state, tenant, request, fetched),
+        Read::Checkpoint(id) => get::checkpoint(state, tenant, id, fetched),
+        Read::UserTaskRun(id) => get::user_task_run(state, tenant, id, fetched),
+        Read::UserTaskRuns(request) => list::user_task_runs(state, tenant, request, fetched),
         Read::CountTaskRun(request) => count_task_run(state, tenant, request),
         Read::TaskWorkerGroup(id) => task_worker_group(state, tenant, id, now_ms),
     };

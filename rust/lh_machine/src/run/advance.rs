@@ -53,6 +53,7 @@ fn advance_one(run: &mut Run, passes: &mut usize, context: &mut Context<'_>) {
         }
     }
     room::archive_expired(run, context.now_ms);
+    node::user_task::cancel_stranded(run, context);
     halt::show_in_status(run);
     super::deadline::rearm(run, context);
     family::tell_parent(run, &mut context.family);

@@ -120,6 +120,9 @@ fn output_of(run: &Run, place: (i32, i32)) -> Option<&pb::VariableValue> {
     if let Some(pb::node_run::NodeType::ExternalEvent(waiting)) = &record.node_run.as_ref()?.node_type {
         return external_event::claimed_content(run, waiting);
     }
+    if let Some(state) = &record.user_task_state {
+        return state.output.as_ref();
+    }
     match record.task_run.as_ref()?.attempts.last()?.result.as_ref()? {
         pb::task_attempt::Result::Output(output) => Some(output),
         _ => None,

@@ -4,7 +4,8 @@
 //! `start` = a ThreadRun begins · `finish` = a NodeRun or ThreadRun is done · `edge` = from one node to the next ·
 //! `failure` = a NodeRun or ThreadRun fails · `family` = parent and child runs · `handler` = failure handlers ·
 //! `halt` = halting and going on · `events` = events posted to the run and thrown by it · `interrupt` = threads halted by
-//! an event · `room` = how many threads are active · `deadline` = moments at which to look again.
+//! an event · `room` = how many threads are active · `deadline` = moments at which to look again · `task_at` = where TaskRuns
+//! are kept.
 
 pub mod advance;
 pub mod deadline;
@@ -20,8 +21,11 @@ pub mod record;
 pub mod room;
 pub mod scope;
 pub mod start;
+pub mod task_at;
 
 use std::{collections::BTreeMap, sync::Arc};
+
+pub use task_at::TaskAt;
 
 use crate::{internal, pb, spec::Spec};
 
@@ -177,13 +181,4 @@ pub fn guid_suffix(id: &pb::WfRunId) -> String {
         }
     }
     format!("{digest:016x}")
-}
-
-/// Thread and position out of a task guid `thread-position-digest`.
-pub fn parse_guid(guid: &str) -> Option<(i32, i32)> {
-    let mut parts = guid.splitn(3, '-');
-    let thread = parts.next()?.parse().ok()?;
-    let position = parts.next()?.parse().ok()?;
-    parts.next()?;
-    Some((thread, position))
 }

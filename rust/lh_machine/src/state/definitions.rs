@@ -28,6 +28,7 @@ pub struct Definitions {
     struct_defs: BTreeMap<Vec<u8>, pb::StructDef>,
     external_event_defs: BTreeMap<Vec<u8>, Arc<pb::ExternalEventDef>>,
     workflow_event_defs: BTreeMap<Vec<u8>, Arc<pb::WorkflowEventDef>>,
+    user_task_defs: BTreeMap<Vec<u8>, Arc<pb::UserTaskDef>>,
 }
 
 /// The definitions of one tenant, for value checks outside of a run.
@@ -68,6 +69,16 @@ impl Definitions {
     /// The StructDef with this exact version.
     pub fn struct_def(&self, tenant: &str, name: &str, version: i32) -> Option<&pb::StructDef> {
         self.struct_defs.get(&key::meta(MetaKind::StructDef, tenant, name, &[version]))
+    }
+
+    /// The UserTaskDef with this exact version, or the latest one.
+    pub fn user_task_def(&self, tenant: &str, name: &str, version: Option<i32>) -> Option<Arc<pb::UserTaskDef>> {
+        if let Some(version) = version {
+            return self.user_task_defs.get(&key::meta(MetaKind::UserTaskDef, tenant, name, &[version])).cloned();
+        }
+        let prefix = key::meta(MetaKind::UserTaskDef, tenant, name, &[]);
+        let end = key::meta(MetaKind::UserTaskDef, tenant, name, &[i32::MAX]);
+        self.user_task_defs.range(prefix..=end).next_back().map(|(_, found)| found.clone())
     }
 
     /// The WfSpec that `RunWf` means (03/E-110): exact, latest revision of a major version, or latest. A revision
@@ -118,6 +129,9 @@ impl Definitions {
             Some((_, Some(MetaKind::WorkflowEventDef))) => {
                 self.workflow_event_defs.insert(key.to_vec(), Arc::new(super::decode(value)?));
             }
+            Some((_, Some(MetaKind::UserTaskDef))) => {
+                self.user_task_defs.insert(key.to_vec(), Arc::new(super::decode(value)?));
+            }
             _ => return Err(damaged("entry of an unknown kind")),
         }
         Ok(())
@@ -157,6 +171,11 @@ impl Definitions {
                 writes.insert(stored, Some(record::with_format(&event_def)));
                 self.workflow_event_defs.insert(key.to_vec(), Arc::new(event_def));
             }
+            Some(MetaKind::UserTaskDef) => {
+                let user_task_def = pb::UserTaskDef::decode(value).map_err(damaged)?;
+                writes.insert(stored, Some(record::with_format(&user_task_def)));
+                self.user_task_defs.insert(key.to_vec(), Arc::new(user_task_def));
+            }
             _ => {}
         }
         Ok(())
@@ -176,6 +195,10 @@ impl Definitions {
             }
             Some(MetaKind::WorkflowEventDef) => {
                 self.workflow_event_defs.remove(key);
+                writes.insert(key::with_table(key::TABLE_DEFINITION, key), None);
+            }
+            Some(MetaKind::UserTaskDef) => {
+                self.user_task_defs.remove(key);
                 writes.insert(key::with_table(key::TABLE_DEFINITION, key), None);
             }
             _ => {}

@@ -8,6 +8,7 @@ use crate::{
     run::{
         Run, is_terminal,
         record::{self, CLOSED_NODES_KEPT},
+        task_at,
     },
 };
 
@@ -69,6 +70,7 @@ impl State {
                 finished.push(run_key);
             }
         }
+        self.forget_fetched();
         self.applied.queue_sequence = self.queues.sequence();
         writes.insert(key::applied(), Some(record::with_format(&self.applied)));
         self.flush.finished.append(&mut finished);
@@ -124,6 +126,7 @@ fn spill(run: &mut Run, writes: &mut Writes, leaving: &mut Leaving) {
         .nodes
         .iter()
         .filter(|(place, record)| !current.contains(place) && is_closed(record.node_run.as_ref()))
+        .filter(|(_, record)| !task_at::has_open_reminder(record))
         .map(|(place, _)| *place)
         .collect();
     let id = run.id();

@@ -19,7 +19,9 @@ use prost::Message;
 use queues::Queues;
 
 use crate::{
-    Arm, Command, Effects, Outgoing, Stamp, internal,
+    Arm, Command, Effects, Outgoing, Stamp,
+    command::user_task,
+    internal,
     internal::command::Kind,
     key, pb,
     run::{self, Run, family::Family, record},
@@ -215,8 +217,8 @@ impl State {
             Some(Kind::ReportTask(report)) => {
                 let Some(id) = &report.task_run_id else { return Vec::new() };
                 let run = id.wf_run_id.as_ref().and_then(|wf_run_id| self.run(&key::run(tenant, wf_run_id)));
-                match (run, run::parse_guid(&id.task_guid)) {
-                    (Some(run), Some(place)) => run::edge::feeds(run, place),
+                match (run, run::TaskAt::parse(&id.task_guid)) {
+                    (Some(run), Some(at)) => run::edge::feeds(run, at.place),
                     _ => Vec::new(),
                 }
             }
@@ -226,6 +228,11 @@ impl State {
                 };
                 let run = self.run(&key::run(tenant, id));
                 run.map(|run| run::edge::fed_by_event(run, &event_def.name)).unwrap_or_default()
+            }
+            Some(Kind::UserTask(command)) => {
+                let target = user_task::target(tenant, command);
+                let run = target.and_then(|(run_key, _, place)| Some((self.run(&run_key)?, place)));
+                run.map_or_else(Vec::new, |(run, place)| run::edge::feeds(run, place))
             }
             _ => Vec::new(),
         }

@@ -110,6 +110,11 @@ impl State {
         self.residence.gone.contains_key(key)
     }
 
+    /// The fetched record of a NodeRun.
+    pub(crate) fn spilled(&self, key: &[u8]) -> Option<&internal::NodeRecord> {
+        self.residence.leaving.get(key).or_else(|| self.residence.spilled.get(key)?.as_ref())
+    }
+
     /// The fetched record of a NodeRun, once.
     pub(crate) fn take_spilled(&mut self, key: &[u8]) -> Option<internal::NodeRecord> {
         let leaving = self.residence.leaving.remove(key);
@@ -129,6 +134,14 @@ impl State {
     /// What a deleted run left behind; the caller makes a run of that key, or buries it again.
     pub(crate) fn take_grave(&mut self, key: &[u8]) -> Children {
         self.residence.gone.get_mut(key).map(|(_, left)| std::mem::take(left)).unwrap_or_default()
+    }
+
+    /// NodeRuns that leave their run now: what was fetched of them before is out of date.
+    pub(super) fn forget_fetched(&mut self) {
+        let Residence { spilled, leaving, .. } = &mut self.residence;
+        if !spilled.is_empty() {
+            spilled.retain(|key, _| !leaving.contains_key(key));
+        }
     }
 
     /// Forgets NodeRuns and deletions that the store has now. Deletions one set late: a record read before may still be on its way here.

@@ -6,6 +6,8 @@
 //! `wait VALUE... | list=VALUE [strategy=FIRST|ANY] [each=FAILURE>THREAD]...`, `until VALUE OPERATOR VALUE`.
 //! `run_child SPEC [id=VALUE] [major=NUMBER] [VAR=VALUE]...`, `run_named VALUE ...` (the WfSpec's name is a value),
 //! `wait_child VALUE`, `event DEF [timeout=VALUE]`, `throw DEF [VALUE]`.
+//! `user DEF [version=N] [user=VALUE] [group=VALUE] [notes=VALUE] [cancel_as=VALUE] [arrival=TRIGGER]... [assigned=TRIGGER]...`
+//! with TRIGGER one of `DELAY/cancel`, `DELAY/task,DEF[,VALUE]...`, `DELAY/reassign[,user=VALUE][,group=VALUE]`.
 //! `set=VAR:VALUE` on any node puts an ASSIGN on its outgoing edge, `add=VAR:VALUE` an ADD, `on=FAILURE>THREAD` a failure
 //! handler on the node, where FAILURE is a name, `error`, `exception` or `any`. Values are `int:5`, `str:x`,
 //! `bool:true`, `double:1.5`, `json:{...}`, `null`, `$variable`, `@node` (output of a node).
@@ -311,6 +313,15 @@ fn kind(words: &[&str]) -> pb::node::Node {
             ))),
         }),
         "exit" => exit(words),
+        "user" => Node::UserTask(pb::UserTaskNode {
+            user_task_def_name: words[1].to_owned(),
+            user_group: option("group").map(assignment),
+            user_id: option("user").map(assignment),
+            actions: words.iter().filter_map(|word| trigger(word)).collect(),
+            user_task_def_version: option("version").map(|text| text.parse().unwrap()),
+            notes: option("notes").map(assignment),
+            on_cancellation_exception_name: option("cancel_as").map(assignment),
+        }),
         "task" | "dynamic" => {
             let to_execute = if words[0] == "task" {
                 TaskToExecute::TaskDefId(pb::TaskDefId { name: words[1].to_owned() })
@@ -343,6 +354,37 @@ fn exit(words: &[&str]) -> pb::node::Node {
             _ => None,
         },
     })
+}
+
+fn trigger(word: &str) -> Option<pb::UtActionTrigger> {
+    use pb::{task_node::TaskToExecute, ut_action_trigger as ut};
+    let (hook, text) = match (word.strip_prefix("arrival="), word.strip_prefix("assigned=")) {
+        (Some(text), _) => (ut::UtHook::OnArrival, text),
+        (_, Some(text)) => (ut::UtHook::OnTaskAssigned, text),
+        _ => return None,
+    };
+    let (delay, action) = text.split_once('/').unwrap();
+    let parts: Vec<&str> = action.split(',').collect();
+    let option = |key: &str| parts.iter().find_map(|part| part.strip_prefix(key)).map(assignment_or_none);
+    let action = match parts[0] {
+        "cancel" => ut::Action::Cancel(ut::UtaCancel {}),
+        "reassign" => ut::Action::Reassign(ut::UtaReassign { user_id: option("user="), user_group: option("group=") }),
+        "task" => ut::Action::Task(ut::UtaTask {
+            task: Some(pb::TaskNode {
+                task_to_execute: Some(TaskToExecute::TaskDefId(pb::TaskDefId { name: parts[1].to_owned() })),
+                variables: parts[2..].iter().map(|part| assignment(part)).collect(),
+                ..Default::default()
+            }),
+            mutations: Vec::new(),
+        }),
+        other => panic!("unknown action {other}"),
+    };
+    Some(pb::UtActionTrigger { action: Some(action), delay_seconds: Some(assignment(delay)), hook: hook as i32 })
+}
+
+/// An assignment, or with an empty text one without a source.
+fn assignment_or_none(text: &str) -> pb::VariableAssignment {
+    if text.is_empty() { pb::VariableAssignment::default() } else { assignment(text) }
 }
 
 fn backoff(text: &str) -> pb::ExponentialBackoffRetryPolicy {

@@ -9,7 +9,10 @@ use lh_machine::{
 };
 use prost::Message;
 
-use super::world::{World, wf_run_id};
+use super::{
+    user_tasks,
+    world::{World, wf_run_id},
+};
 
 pub fn effects(effects: &Effects) -> String {
     let mut text = String::new();
@@ -39,6 +42,12 @@ pub fn effects(effects: &Effects) -> String {
         Some(Ok(Reply::WfRun(wf_run))) => text.push_str(&format!("reply {}\n", wf_run_line(wf_run))),
         Some(Ok(Reply::ExternalEvent(event))) => text.push_str(&format!("reply {}\n", external_event(event))),
         Some(Ok(Reply::Empty)) => text.push_str("reply ok\n"),
+        Some(Ok(Reply::Checkpoint(response))) => {
+            let number =
+                response.created_checkpoint.as_ref().and_then(|it| it.id.as_ref()).map(|id| id.checkpoint_number);
+            text.push_str(&format!("reply {} {number:?}\n", response.flow_control_continue_type().as_str_name()));
+        }
+        Some(Ok(Reply::UserTaskRun(task))) => text.push_str(&format!("reply\n{}", user_tasks::shown(task))),
         Some(Ok(Reply::MetaWritten { sequence })) => text.push_str(&format!("reply written {sequence}\n")),
         Some(Err(rejected)) => text.push_str(&format!("reply {rejected}\n")),
         None => {}
@@ -160,7 +169,8 @@ fn readable(key: &[u8]) -> String {
     let mut texts = 0;
     while let Some((text, more)) = key::take_text(rest).filter(|(text, _)| !text.contains('\0')) {
         // Numbers that follow the text components may look like a text: each table has its count of texts.
-        if texts == texts_of(table, &parts) {
+        // The kind of a checkpoint would be taken for the beginning of one, too.
+        if texts == texts_of(table, &parts) || (table == 'T' && rest[0] == 4) {
             break;
         }
         parts.push(text);
@@ -174,6 +184,10 @@ fn readable(key: &[u8]) -> String {
     match (table, rest) {
         ('T', [2]) => parts.push("run".to_owned()),
         ('T', [3, ..]) => parts.push("node".to_owned()),
+        ('T', [4, rest @ ..]) => {
+            let (guid, rest) = key::take_text(rest).unwrap();
+            parts.push(format!("checkpoint {guid} {}", number(rest)));
+        }
         ('I', rest) => {
             parts.push(number(&rest[..8]));
             parts.push(String::from_utf8_lossy(&rest[8..]).into_owned());
@@ -187,7 +201,7 @@ fn readable(key: &[u8]) -> String {
 
 fn texts_of(table: char, parts: &[String]) -> usize {
     match (table, parts.get(2).map(String::as_str)) {
-        ('I', Some("3")) => 4,
+        ('I', Some("3" | "30")) => 4,
         ('I', Some("4" | "21")) => 2,
         ('I', _) => 3,
         ('D', _) | ('Q', _) => 2,
@@ -379,7 +393,66 @@ fn node_line(world: &World, node_run: &pb::NodeRun) -> String {
         text.push_str(&format!("    TaskRun {} {}\n", short(&id.task_guid), task_run.status().as_str_name()));
         task_run.attempts.iter().for_each(|attempt| text.push_str(&attempt_line(attempt)));
     }
+    if let Some(NodeType::UserTask(task)) = &node_run.node_type
+        && let Some(id) = &task.user_task_run_id
+    {
+        let bytes = fetch(world, &Read::UserTaskRun(id.clone())).unwrap();
+        let task = pb::UserTaskRun::decode(&*bytes).unwrap();
+        text.push_str(&user_tasks::shown(&task));
+        for event in &task.events {
+            let Some(pb::user_task_event::Event::TaskExecuted(executed)) = &event.event else { continue };
+            let bytes = fetch(world, &Read::TaskRun(executed.task_run.clone().unwrap())).unwrap();
+            let task_run = pb::TaskRun::decode(&*bytes).unwrap();
+            let guid = task_run.id.as_ref().map(|id| short(&id.task_guid)).unwrap();
+            text.push_str(&format!("    TaskRun {guid} {}\n", task_run.status().as_str_name()));
+            task_run.attempts.iter().for_each(|attempt| text.push_str(&attempt_line(attempt)));
+        }
+    }
     text
+}
+
+/// A checkpoint as a client gets it.
+pub fn checkpoint(world: &World, task_run: pb::TaskRunId, checkpoint_number: i32) -> String {
+    let id = pb::CheckpointId { task_run: Some(task_run), checkpoint_number };
+    match fetch(world, &Read::Checkpoint(id)) {
+        Ok(bytes) => {
+            let checkpoint = pb::Checkpoint::decode(&*bytes).unwrap();
+            format!("checkpoint {} at {}\n", value(checkpoint.value.as_ref()), ms(checkpoint.created_at.as_ref()))
+        }
+        Err(rejected) => format!("{rejected}\n"),
+    }
+}
+
+/// All TaskRuns of a run, a line per page of this size.
+pub fn task_list(world: &World, id: &str, limit: i32) -> String {
+    pages(|bookmark| {
+        let request = pb::ListTaskRunsRequest { wf_run_id: Some(wf_run_id(id)), bookmark, limit: Some(limit) };
+        let page = pb::TaskRunList::decode(&*fetch(world, &Read::TaskRuns(request)).unwrap()).unwrap();
+        let guids = page.results.iter().map(|task| short(&task.id.as_ref().unwrap().task_guid)).collect();
+        (guids, page.bookmark)
+    })
+}
+
+/// All UserTaskRuns of a run, a line per page of this size.
+pub fn user_task_list(world: &World, id: &str, limit: i32) -> String {
+    pages(|bookmark| {
+        let request = pb::ListUserTaskRunRequest { wf_run_id: Some(wf_run_id(id)), bookmark, limit: Some(limit) };
+        let page = pb::UserTaskRunList::decode(&*fetch(world, &Read::UserTaskRuns(request)).unwrap()).unwrap();
+        let guids = page.results.iter().map(|task| task.id.clone().unwrap().user_task_guid).collect();
+        (guids, page.bookmark)
+    })
+}
+
+fn pages(mut next: impl FnMut(Option<Vec<u8>>) -> (Vec<String>, Option<Vec<u8>>)) -> String {
+    let (mut text, mut bookmark) = (String::new(), None);
+    loop {
+        let (guids, more) = next(bookmark);
+        text.push_str(&format!("page {}\n", guids.join(" ")));
+        if more.is_none() {
+            return text;
+        }
+        bookmark = more;
+    }
 }
 
 fn attempt_line(attempt: &pb::TaskAttempt) -> String {
@@ -418,15 +491,16 @@ fn fetch(world: &World, what: &Read) -> Result<Vec<u8>, lh_machine::Rejected> {
     }
 }
 
-fn ms(time: Option<&prost_types::Timestamp>) -> i64 {
+pub fn ms(time: Option<&prost_types::Timestamp>) -> i64 {
     time.map_or(-1, run::milliseconds)
 }
 
-fn short(guid: &str) -> String {
-    guid.splitn(3, '-').take(2).collect::<Vec<_>>().join("-")
+pub fn short(guid: &str) -> String {
+    let numbers = if guid.starts_with("ut-") { 4 } else { 2 };
+    guid.split('-').take(numbers).collect::<Vec<_>>().join("-")
 }
 
-fn value(value: Option<&pb::VariableValue>) -> String {
+pub fn value(value: Option<&pb::VariableValue>) -> String {
     match value.and_then(|value| value.value.as_ref()) {
         None => "null".to_owned(),
         Some(Value::Str(text)) if text.len() > 40 => format!("str of {} bytes", text.len()),

@@ -8,6 +8,8 @@
 //! `events ID` (all events of the id), `await ID [DEF]... [ignore=DEF/NUMBER]...` (the event that a caller gets at once),
 //! `threads ID` (which are active and queued), `inactive ID THREAD`.
 //! `event_def NAME [TYPE | void] [retention=SECONDS]`, `workflow_event_def NAME [TYPE]`, `delete_event_def NAME` as `task_def`.
+//! `user_task_def NAME VERSION ...`, `delete_user_task_def NAME VERSION`, the commands of user_tasks.rs,
+//! `show_checkpoint ID NODE NUMBER`, `list_tasks ID LIMIT`, `list_user_tasks ID LIMIT`.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +21,7 @@ use lh_machine::{
 };
 use prost::Message;
 
-use super::{language, print};
+use super::{language, print, user_tasks};
 
 const TENANT: &str = "default";
 
@@ -57,6 +59,15 @@ impl World {
                 self.define(key, Some(language::workflow_event_def(&words[1..]).encode_to_vec()))
             }
             "delete_event_def" => self.define(key::meta(MetaKind::ExternalEventDef, TENANT, words[1], &[]), None),
+            "user_task_def" => {
+                let user_task_def = user_tasks::user_task_def(&words[1..]);
+                let key = key::meta(MetaKind::UserTaskDef, TENANT, words[1], &[user_task_def.version]);
+                self.define(key, Some(user_task_def.encode_to_vec()))
+            }
+            "delete_user_task_def" => {
+                let version = words[2].parse().unwrap();
+                self.define(key::meta(MetaKind::UserTaskDef, TENANT, words[1], &[version]), None)
+            }
             "delete_spec" => self.define(key::meta(MetaKind::WfSpec, TENANT, words[1], &[0, 0]), None),
             "delete_task_def" => self.define(key::meta(MetaKind::TaskDef, TENANT, words[1], &[]), None),
             "at" => self.command(words[1].parse().unwrap(), &words[2..]),
@@ -67,6 +78,9 @@ impl World {
             "inactive" => print::inactive(self, words[1], words[2].parse().unwrap()),
             "events" => print::events(self, words[1]),
             "await" => print::awaited(self, &words[1..]),
+            "show_checkpoint" => print::checkpoint(self, task_run_id(words[1], words[2]), words[3].parse().unwrap()),
+            "list_tasks" => print::task_list(self, words[1], words[2].parse().unwrap()),
+            "list_user_tasks" => print::user_task_list(self, words[1], words[2].parse().unwrap()),
             other => panic!("unknown command {other}"),
         }
     }
@@ -123,7 +137,7 @@ impl World {
                 skip_current_node: words.get(3) == Some(&"skip"),
             }),
             "delete" => Kind::DeleteWfRun(pb::DeleteWfRunRequest { id: Some(wf_run_id(words[1])) }),
-            other => panic!("unknown command {other}"),
+            other => user_tasks::command(words).unwrap_or_else(|| panic!("unknown command {other}")),
         };
         let effects = self.apply(now_ms, kind);
         print::effects(&effects)
@@ -184,7 +198,8 @@ pub fn wf_run_id(text: &str) -> pb::WfRunId {
 pub fn task_run_id(run: &str, place: &str) -> pb::TaskRunId {
     let id = wf_run_id(run);
     let suffix = lh_machine::run::guid_suffix(&id);
-    let task_guid = if place.matches('-').count() == 1 { format!("{place}-{suffix}") } else { place.to_owned() };
+    let hyphens = if place.starts_with("ut-") { 3 } else { 1 };
+    let task_guid = if place.matches('-').count() == hyphens { format!("{place}-{suffix}") } else { place.to_owned() };
     pb::TaskRunId { wf_run_id: Some(id), task_guid }
 }
 

@@ -1,23 +1,27 @@
-//! RPCs that are answered in Rust, one file each: bytes in, a command or a read for a shard, bytes out.
+//! RPCs that are answered in Rust, one file each or one per noun: bytes in, a command or a read for a shard, bytes out.
 
 pub mod await_workflow_event;
 pub mod count_task_run;
 pub mod delete_wf_run;
+pub mod get_checkpoint;
 pub mod get_external_event;
 pub mod get_inactive_thread_run;
 pub mod get_node_run;
 pub mod get_server_version;
 pub mod get_task_run;
 pub mod get_task_worker_group;
+pub mod get_user_task_run;
 pub mod get_variable;
 pub mod get_wf_run;
 pub mod get_workflow_event;
 pub mod list_external_events;
 pub mod list_node_runs;
 pub mod list_task_runs;
+pub mod list_user_task_runs;
 pub mod list_variables;
 pub mod list_workflow_events;
 pub mod poll_task;
+pub mod put_checkpoint;
 pub mod put_external_event;
 pub mod register_task_worker;
 pub mod report_task;
@@ -25,6 +29,7 @@ pub mod rescue_thread_run;
 pub mod resume_wf_run;
 pub mod run_wf;
 pub mod stop_wf_run;
+pub mod user_task_run;
 pub mod whoami;
 
 use bytes::Bytes;
@@ -61,6 +66,17 @@ pub async fn answer(front: &Front, rpc: HotRpc, caller: &Caller, request: Bytes)
         HotRpc::GetWorkflowEvent => get_workflow_event::answer(front, caller, request).await,
         HotRpc::ListExternalEvents => list_external_events::answer(front, caller, request).await,
         HotRpc::ListWorkflowEvents => list_workflow_events::answer(front, caller, request).await,
+        HotRpc::PutCheckpoint => put_checkpoint::answer(front, caller, request).await,
+        HotRpc::GetCheckpoint => get_checkpoint::answer(front, caller, request).await,
+        HotRpc::GetUserTaskRun => get_user_task_run::answer(front, caller, request).await,
+        HotRpc::ListUserTaskRuns => list_user_task_runs::answer(front, caller, request).await,
+        HotRpc::AssignUserTaskRun => user_task_run::assign(front, caller, request).await,
+        HotRpc::CancelUserTaskRun => user_task_run::cancel(front, caller, request).await,
+        HotRpc::CompleteUserTaskRun => user_task_run::complete(front, caller, request).await,
+        HotRpc::SaveUserTaskRunProgress => user_task_run::save(front, caller, request).await,
+        HotRpc::PutUserTaskRunComment => user_task_run::put_comment(front, caller, request).await,
+        HotRpc::EditUserTaskRunComment => user_task_run::edit_comment(front, caller, request).await,
+        HotRpc::DeleteUserTaskRunComment => user_task_run::delete_comment(front, caller, request).await,
         HotRpc::Whoami => whoami::answer(front),
     }
 }
