@@ -313,15 +313,7 @@ fn kind(words: &[&str]) -> pb::node::Node {
             ))),
         }),
         "exit" => exit(words),
-        "user" => Node::UserTask(pb::UserTaskNode {
-            user_task_def_name: words[1].to_owned(),
-            user_group: option("group").map(assignment),
-            user_id: option("user").map(assignment),
-            actions: words.iter().filter_map(|word| trigger(word)).collect(),
-            user_task_def_version: option("version").map(|text| text.parse().unwrap()),
-            notes: option("notes").map(assignment),
-            on_cancellation_exception_name: option("cancel_as").map(assignment),
-        }),
+        "user" => user_task(words),
         "task" | "dynamic" => {
             let to_execute = if words[0] == "task" {
                 TaskToExecute::TaskDefId(pb::TaskDefId { name: words[1].to_owned() })
@@ -353,6 +345,19 @@ fn exit(words: &[&str]) -> pb::node::Node {
             })),
             _ => None,
         },
+    })
+}
+
+fn user_task(words: &[&str]) -> pb::node::Node {
+    let option = |key: &str| words.iter().find_map(|word| word.strip_prefix(key)?.strip_prefix('='));
+    pb::node::Node::UserTask(pb::UserTaskNode {
+        user_task_def_name: words[1].to_owned(),
+        user_group: option("group").map(assignment),
+        user_id: option("user").map(assignment),
+        actions: words.iter().filter_map(|word| trigger(word)).collect(),
+        user_task_def_version: option("version").map(|text| text.parse().unwrap()),
+        notes: option("notes").map(assignment),
+        on_cancellation_exception_name: option("cancel_as").map(assignment),
     })
 }
 

@@ -396,17 +396,22 @@ fn node_line(world: &World, node_run: &pb::NodeRun) -> String {
     if let Some(NodeType::UserTask(task)) = &node_run.node_type
         && let Some(id) = &task.user_task_run_id
     {
-        let bytes = fetch(world, &Read::UserTaskRun(id.clone())).unwrap();
-        let task = pb::UserTaskRun::decode(&*bytes).unwrap();
-        text.push_str(&user_tasks::shown(&task));
-        for event in &task.events {
-            let Some(pb::user_task_event::Event::TaskExecuted(executed)) = &event.event else { continue };
-            let bytes = fetch(world, &Read::TaskRun(executed.task_run.clone().unwrap())).unwrap();
-            let task_run = pb::TaskRun::decode(&*bytes).unwrap();
-            let guid = task_run.id.as_ref().map(|id| short(&id.task_guid)).unwrap();
-            text.push_str(&format!("    TaskRun {guid} {}\n", task_run.status().as_str_name()));
-            task_run.attempts.iter().for_each(|attempt| text.push_str(&attempt_line(attempt)));
-        }
+        text.push_str(&user_task_lines(world, id));
+    }
+    text
+}
+
+fn user_task_lines(world: &World, id: &pb::UserTaskRunId) -> String {
+    let bytes = fetch(world, &Read::UserTaskRun(id.clone())).unwrap();
+    let task = pb::UserTaskRun::decode(&*bytes).unwrap();
+    let mut text = user_tasks::shown(&task);
+    for event in &task.events {
+        let Some(pb::user_task_event::Event::TaskExecuted(executed)) = &event.event else { continue };
+        let bytes = fetch(world, &Read::TaskRun(executed.task_run.clone().unwrap())).unwrap();
+        let task_run = pb::TaskRun::decode(&*bytes).unwrap();
+        let guid = task_run.id.as_ref().map(|id| short(&id.task_guid)).unwrap();
+        text.push_str(&format!("    TaskRun {guid} {}\n", task_run.status().as_str_name()));
+        task_run.attempts.iter().for_each(|attempt| text.push_str(&attempt_line(attempt)));
     }
     text
 }
