@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from littlehorse.model import SearchUserTaskRunRequest, UserTaskRunId, UserTaskRunIdList, UserTaskRunStatus
 from littlehorse.server.errors import invalid
 from littlehorse.server.internal.record_pb2 import IndexEntry
@@ -48,7 +50,7 @@ def search(services: Services, call: Call, request: SearchUserTaskRunRequest) ->
     )
 
 
-def _prefixes(index: RunIndex, criterion: tuple[str, str], statuses: list[UserTaskRunStatus.ValueType]) -> list[bytes]:
+def _prefixes(index: RunIndex, criterion: tuple[str, str], statuses: Iterable[int]) -> list[bytes]:
     """Prefixes of the entries of this word and name, one for each status."""
     word, name = criterion
     return [index.prefix(Index.USER_TASK_RUN, word, name, str(status)) for status in statuses]
