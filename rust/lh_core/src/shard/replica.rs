@@ -10,7 +10,7 @@
 //! still there when it is applied.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{BTreeMap, VecDeque},
     sync::Arc,
     time::Duration,
 };
@@ -107,8 +107,9 @@ pub struct Replica<C> {
     pub(super) ready: VecDeque<Waiting>,
     /// Commands whose records must be fetched and wait for their turn.
     pub(super) cold: VecDeque<Waiting>,
-    /// What is being fetched, by ticket, with the epoch in which it was asked for.
-    pub(super) fetching: HashMap<u64, (u64, Purpose)>,
+    /// What is being fetched, by ticket, with the epoch in which it was asked for. Ordered, so that a shard that is dropped
+    /// with answers open drops them in the same order in every run of a simulation.
+    pub(super) fetching: BTreeMap<u64, (u64, Purpose)>,
     /// How many commands are among [`Replica::fetching`].
     pub(super) fetching_commands: usize,
     pub(super) last_ticket: u64,
@@ -136,7 +137,7 @@ impl<C: Consensus> Replica<C> {
             parts,
             ready: VecDeque::new(),
             cold: VecDeque::new(),
-            fetching: HashMap::new(),
+            fetching: BTreeMap::new(),
             fetching_commands: 0,
             last_ticket: 0,
             epoch: 0,

@@ -20,6 +20,7 @@ mod writing;
 use std::{collections::BTreeMap, io, sync::Arc};
 
 pub use prepare::{Space, SpaceWatch};
+pub use recover::all_entries;
 pub use writer::Log;
 pub use writing::{LogHandle, start};
 

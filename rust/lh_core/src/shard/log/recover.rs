@@ -58,6 +58,19 @@ pub struct Scan {
 
 /// Reads the whole log. Changes nothing on the disk.
 pub fn scan(disk: &Arc<dyn Disk>, cluster: &ClusterId) -> Result<Scan, LogError> {
+    read(disk, cluster)?.finish()
+}
+
+/// All entries that the files hold, also those that the log was cut behind: for a replay from the beginning.
+///
+/// # Errors
+/// As for opening the log.
+pub fn all_entries(disk: &Arc<dyn Disk>, cluster: &ClusterId) -> Result<BTreeMap<u32, Vec<LogEntry>>, LogError> {
+    let shards = read(disk, cluster)?.scan.shards;
+    Ok(shards.into_iter().map(|(shard, found)| (shard, found.entries)).collect())
+}
+
+fn read(disk: &Arc<dyn Disk>, cluster: &ClusterId) -> Result<Reader, LogError> {
     let mut sequences: Vec<u64> = disk
         .list()
         .map_err(LogError::io("directory"))?
@@ -74,7 +87,7 @@ pub fn scan(disk: &Arc<dyn Disk>, cluster: &ClusterId) -> Result<Scan, LogError>
         let bytes = disk.read(&name).map_err(LogError::io(&name))?;
         reader.segment(&name, *sequence, &bytes, at + 1 == sequences.len())?;
     }
-    reader.finish()
+    Ok(reader)
 }
 
 struct Reader {
