@@ -26,6 +26,10 @@ pub fn apply(state: &mut State, stamp: &Stamp, tenant: &str, command: &internal:
         return;
     }
     if run.armed_ms != command.due_ms || command.due_ms > stamp.now_ms {
+        if run.armed_ms == command.due_ms {
+            // The clock was set back between the wake-up and the stamp: nobody else would wake the run again.
+            effects.timers.push(deadline::arm(&run));
+        }
         state.return_run(run);
         return;
     }

@@ -29,14 +29,17 @@ pub fn rearm(run: &mut Run, context: &mut Context<'_>) {
         Some(due_ms) if run.armed_ms == 0 || due_ms < run.armed_ms => {
             disarm(run, context);
             run.armed_ms = due_ms;
-            let id = run.id();
-            context.writes.insert(key::wake(due_ms, &run.tenant, &id), Some(Vec::new()));
-            let tenant = run.tenant.to_string();
-            context.effects.timers.push(Arm { due_ms, tenant, wf_run_id: id, is_wanted: true });
+            context.writes.insert(key::wake(due_ms, &run.tenant, &run.id()), Some(Vec::new()));
+            context.effects.timers.push(arm(run));
         }
         None if run.is_terminal() => disarm(run, context),
         _ => {}
     }
+}
+
+/// The wake-up that is armed, to be handed to the timers.
+pub fn arm(run: &Run) -> Arm {
+    Arm { due_ms: run.armed_ms, tenant: run.tenant.to_string(), wf_run_id: run.id(), is_wanted: true }
 }
 
 /// Removes the armed wake-up; one that never reached the store leaves no trace.
