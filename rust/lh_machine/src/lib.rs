@@ -20,6 +20,7 @@ pub mod command;
 pub mod effects;
 pub mod index;
 pub mod key;
+pub mod mutants;
 pub mod needs;
 pub mod node;
 pub mod read;

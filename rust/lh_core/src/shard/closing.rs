@@ -1,6 +1,11 @@
 //! Closing a batch: which commands, which claims, the stamp, the proposal.
 
-use lh_machine::{Command, Stamp, internal::Batch, needs};
+use lh_machine::{
+    Command, Stamp,
+    internal::Batch,
+    mutants::{self, Mutant},
+    needs,
+};
 use prost::Message;
 
 use super::{
@@ -80,7 +85,9 @@ impl<C: Consensus> Replica<C> {
 
     /// Stamps the batch and hands it to the consensus. Time never goes back, even if the wall clock does (I11).
     fn propose(&mut self, chosen: Chosen) {
-        let now_ms = self.parts.clock.wall_ms().max(self.parts.state.applied().last_stamp_ms);
+        let latest_ms =
+            if mutants::is_on(Mutant::StampGoesBack) { 0 } else { self.parts.state.applied().last_stamp_ms };
+        let now_ms = self.parts.clock.wall_ms().max(latest_ms);
         let stamp = Stamp { now_ms, seed: self.parts.entropy.next_u64() };
         let Chosen { commands, answers, pins } = chosen;
         let batch = Batch { stamp: Some(stamp), commands };

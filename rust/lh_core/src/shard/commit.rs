@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use lh_machine::{
     Arm, Command, Dispatch, Effects, Outgoing, Rejected, Reply, Stamp, State, Thrown, apply,
     internal::{Batch, command::Kind},
+    mutants::{self, Mutant},
     needs,
 };
 use prost::Message;
@@ -125,6 +126,8 @@ impl<C: Consensus> Replica<C> {
         self.serving = true;
         let wakes = self.parts.state.wakes();
         let outbox = self.parts.state.outbox();
+        let wakes = if mutants::is_on(Mutant::TimersLostAtRestart) { Vec::new() } else { wakes };
+        let outbox = if mutants::is_on(Mutant::OutboxLostAtRestart) { Vec::new() } else { outbox };
         let mut open = Performance { timers: wakes, outbox, ..Performance::default() };
         open.perform(self.parts.shard, self.parts.effector.as_ref());
         self.claims.applied(&self.parts.state, self.parts.polls.as_ref());
@@ -143,6 +146,9 @@ impl<C: Consensus> Replica<C> {
                     Ok(batch) => {
                         if self.fetch_for(&batch) {
                             self.apply_batch(&batch, Vec::new());
+                            if mutants::is_on(Mutant::AppliedTwiceAfterRestart) {
+                                self.apply_batch(&batch, Vec::new());
+                            }
                         }
                     }
                     Err(error) => {

@@ -6,7 +6,10 @@ use std::{
     time::Duration,
 };
 
-use lh_machine::FlushSet;
+use lh_machine::{
+    FlushSet,
+    mutants::{self, Mutant},
+};
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::{
@@ -92,6 +95,6 @@ impl Writing {
             job.written = true;
             self.being_written.set(None);
         }
-        if job.persist { self.store.persist() } else { Ok(()) }
+        if job.persist && !mutants::is_on(Mutant::LogCutTooEarly) { self.store.persist() } else { Ok(()) }
     }
 }

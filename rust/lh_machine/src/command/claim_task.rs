@@ -3,7 +3,9 @@
 use crate::{
     Dispatch, Effects, Stamp, State,
     internal::{self, deadline},
-    key, pb,
+    key,
+    mutants::{self, Mutant},
+    pb,
     pb::TaskStatus,
     run::{self, Run, TaskAt, deadline as run_deadline},
 };
@@ -21,7 +23,9 @@ pub fn apply(state: &mut State, stamp: &Stamp, tenant: &str, command: &internal:
     let run_key = key::run(tenant, entry.wf_run_id.as_ref().unwrap_or(&pb::WfRunId::default()));
     assert!(state.knows_run(&run_key), "the run at the head of a queue is fetched before a claim is applied");
     let entry = entry.clone();
-    state.remove_from_queue(tenant, &command.task_def_name, sequence);
+    if !mutants::is_on(Mutant::DoubleClaim) {
+        state.remove_from_queue(tenant, &command.task_def_name, sequence);
+    }
     let mut claimed = None;
     if let Some(mut run) = state.take_run(&run_key) {
         claimed = claim(&mut run, &entry, sequence, stamp.now_ms, command);
@@ -48,7 +52,8 @@ fn claim(
     let (task_run, state) = run.task_mut(TaskAt { place, reminder: entry.reminder })?;
     let is_last = task_run.attempts.len() as i64 - 1 == i64::from(entry.attempt_number);
     let attempt = task_run.attempts.last_mut()?;
-    if !is_last || attempt.status() != TaskStatus::TaskScheduled || state.queue_sequence != sequence {
+    let is_queued = attempt.status() == TaskStatus::TaskScheduled && state.queue_sequence == sequence;
+    if !is_last || !(is_queued || mutants::is_on(Mutant::DoubleClaim)) {
         return None;
     }
     state.queue_sequence = 0;
@@ -61,6 +66,8 @@ fn claim(
     let due_ms = now_ms.saturating_add(i64::from(task_run.timeout_seconds) * 1000);
     let checkpoints = task_run.total_checkpoints;
     let kind = deadline::TaskTimeout { attempt_number: entry.attempt_number, checkpoints, reminder: entry.reminder };
-    run_deadline::add(run, place, due_ms, deadline::Kind::TaskTimeout(kind));
+    if !mutants::is_on(Mutant::TimeoutForgotten) {
+        run_deadline::add(run, place, due_ms, deadline::Kind::TaskTimeout(kind));
+    }
     Some(task)
 }

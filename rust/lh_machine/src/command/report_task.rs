@@ -2,6 +2,7 @@
 
 use crate::{
     Effects, Rejected, Reply, Stamp, State, key,
+    mutants::{self, Mutant},
     node::task,
     pb::{self, TaskStatus, report_task_run, task_attempt},
     run::{Run, TaskAt, advance, milliseconds, task_at, timestamp},
@@ -99,6 +100,7 @@ fn find_attempt(state: &State, run_key: &[u8], report: &pb::ReportTaskRun, at: T
     match task_run.attempts.get(index) {
         None => Attempt::Unknown,
         Some(attempt) if attempt.status() == TaskStatus::TaskRunning => Attempt::Running,
+        Some(_) if mutants::is_on(Mutant::ReportTwice) => Attempt::Running,
         Some(_) => Attempt::NotRunning,
     }
 }

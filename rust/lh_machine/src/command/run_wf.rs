@@ -1,7 +1,9 @@
 //! RunWf: a new WfRun, advanced within the same command (spec 03 section 2).
 
 use crate::{
-    Code, Rejected, Reply, Stamp, State, internal, key, pb,
+    Code, Rejected, Reply, Stamp, State, internal, key,
+    mutants::{self, Mutant},
+    pb,
     run::{advance, events, family, start},
     state::RECORD_BYTES_MAX,
 };
@@ -68,7 +70,7 @@ fn check(
         .wf_spec(tenant, &request.wf_spec_name, request.major_version, request.revision)
         .ok_or_else(|| Rejected::not_found(format!("Couldn't find specified WfSpec {}.", request.wf_spec_name)))?;
     let run_id = pb::WfRunId { id, parent_wf_run_id: request.parent_wf_run_id.clone().map(Box::new) };
-    if state.has_run(&key::run(tenant, &run_id)) {
+    if state.has_run(&key::run(tenant, &run_id)) && !mutants::is_on(Mutant::StartTwice) {
         let shown = key::path(&run_id).join("_");
         return Err(Rejected::new(Code::AlreadyExists, format!("WfRun with id {shown} already exists!")));
     }

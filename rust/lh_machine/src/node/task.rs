@@ -3,7 +3,9 @@
 use super::Progress;
 use crate::{
     internal::{self, deadline},
-    key, pb,
+    key,
+    mutants::{self, Mutant},
+    pb,
     pb::{TaskStatus, node_run::NodeType, task_attempt, task_node::TaskToExecute, task_run_source::TaskRunSource},
     run::{self, Run, TaskAt, failure, record, scope::RunScope, timestamp},
     state::{Context, RECORD_BYTES_MAX},
@@ -163,7 +165,7 @@ pub fn retry(run: &mut Run, at: TaskAt, context: &mut Context<'_>) -> bool {
     if !retriable || ended as i64 >= i64::from(task_run.total_attempts) {
         return false;
     }
-    let Some(policy) = task_run.exponential_backoff else {
+    let Some(policy) = task_run.exponential_backoff.filter(|_| !mutants::is_on(Mutant::BackoffSkipped)) else {
         schedule_attempt(run, at, context);
         return true;
     };

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use super::State;
 use crate::{
-    index, internal, key, pb,
+    index, internal, key,
+    mutants::{self, Mutant},
+    pb,
     run::{
         Run, is_terminal,
         record::{self, CLOSED_NODES_KEPT},
@@ -72,7 +74,9 @@ impl State {
         }
         self.forget_fetched();
         self.applied.queue_sequence = self.queues.sequence();
-        writes.insert(key::applied(), Some(record::with_format(&self.applied)));
+        if !mutants::is_on(Mutant::FlushWithoutApplied) {
+            writes.insert(key::applied(), Some(record::with_format(&self.applied)));
+        }
         self.flush.finished.append(&mut finished);
         self.flush.queue_sequence = self.queues.sequence();
         self.flush.advanced = false;
@@ -96,7 +100,7 @@ fn encode_run(run: &mut Run, writes: &mut Writes, leaving: &mut Leaving) {
     spill(run, writes, leaving);
     let entries = index::of_run(run);
     for stale in &run.stored.index {
-        if !entries.contains_key(stale) {
+        if !entries.contains_key(stale) && !mutants::is_on(Mutant::IndexEntryKept) {
             writes.insert(stale.clone(), None);
         }
     }

@@ -23,7 +23,9 @@ use crate::{
     command::user_task,
     internal,
     internal::command::Kind,
-    key, pb,
+    key,
+    mutants::{self, Mutant},
+    pb,
     run::{self, Run, family::Family, record},
 };
 
@@ -135,6 +137,7 @@ impl State {
                 let command = Command::decode(&*entry.command).map_err(|_| damaged("outbox command"))?;
                 self.outbox.insert((entry.target_shard, entry.sequence), command);
             }
+            Some(&key::TABLE_QUEUE) if mutants::is_on(Mutant::QueueLostAtRestart) => {}
             Some(&key::TABLE_QUEUE) => {
                 let (tenant, task_def, sequence) = key::parse_queue(key).ok_or_else(|| damaged("queue key"))?;
                 self.queues.load(&tenant, &task_def, sequence, decode(value)?);

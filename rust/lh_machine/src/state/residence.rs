@@ -8,6 +8,7 @@ use std::{
 use super::{Corrupt, State};
 use crate::{
     internal, key,
+    mutants::{self, Mutant},
     run::{
         Run,
         family::{self, Children},
@@ -223,7 +224,10 @@ impl State {
         let mut candidates: Vec<(u64, Vec<u8>)> = residence
             .runs
             .values()
-            .filter(|run| !run.stored.dirty && run.stored.flush <= flushed && !residence.pins.contains_key(&run.key))
+            .filter(|run| {
+                let is_stored = !run.stored.dirty && run.stored.flush <= flushed;
+                (is_stored || mutants::is_on(Mutant::DirtyRunEvicted)) && !residence.pins.contains_key(&run.key)
+            })
             .map(|run| (run.stored.used, run.key.clone()))
             .collect();
         candidates.sort_unstable();

@@ -6,6 +6,8 @@ use std::{
     sync::Arc,
 };
 
+use lh_machine::mutants::{self, Mutant};
+
 use super::{
     HardState, Kind, LogConfig, LogError, Record, Recovered,
     format::{self, Link, SEGMENT_HEADER, SegmentHeader},
@@ -195,7 +197,12 @@ impl Log {
             self.chain = format::encode_record(&mut self.buffer, current.seed, record, link);
         }
         current.file.write_at(current.offset, &self.buffer).map_err(LogError::io(&current.name))?;
-        current.file.sync().map_err(LogError::io(&current.name))?;
+        if !mutants::is_on(Mutant::AckBeforeSync) {
+            let synced = current.file.sync();
+            if !mutants::is_on(Mutant::FailedSyncIgnored) {
+                synced.map_err(LogError::io(&current.name))?;
+            }
+        }
         current.offset += self.buffer.len() as u64;
         self.write = write;
         for record in records {
@@ -249,7 +256,7 @@ fn reopen(
 ) -> Result<Current, LogError> {
     let name = format::segment_name(sequence);
     let mut file = disk.open(&name, config.segment_bytes).map_err(LogError::io(&name))?;
-    if torn {
+    if torn && !mutants::is_on(Mutant::TornTailKept) {
         let zeros = vec![0; config.segment_bytes.saturating_sub(offset) as usize];
         file.write_at(offset, &zeros).map_err(LogError::io(&name))?;
         file.sync().map_err(LogError::io(&name))?;
