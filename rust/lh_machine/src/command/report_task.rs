@@ -5,7 +5,7 @@ use crate::{
     mutants::{self, Mutant},
     node::task,
     pb::{self, TaskStatus, report_task_run, task_attempt},
-    run::{Run, TaskAt, advance, milliseconds, task_at, timestamp},
+    run::{self, Run, TaskAt, advance, milliseconds, task_at, timestamp},
     state::RECORD_BYTES_MAX,
     value,
 };
@@ -92,13 +92,16 @@ fn find_attempt(state: &State, run_key: &[u8], report: &pb::ReportTaskRun, at: T
         let visited = run.thread(place.0).is_some_and(|thread| (0..=thread.current_node_position).contains(&place.1));
         return if visited { Attempt::NotRunning } else { Attempt::Unknown };
     };
-    let Some(task_run) = at.find(record) else { return Attempt::Unknown };
+    // The answer must not depend on whether a closed NodeRun has left the record of its run.
+    let is_closed = record.node_run.as_ref().is_some_and(|node_run| run::is_terminal(node_run.status()));
+    let unknown = || if is_closed { Attempt::NotRunning } else { Attempt::Unknown };
+    let Some(task_run) = at.find(record) else { return unknown() };
     if report.task_run_id.as_ref().map(|id| &id.task_guid) != task_run.id.as_ref().map(|id| &id.task_guid) {
-        return Attempt::Unknown;
+        return unknown();
     }
-    let Ok(index) = usize::try_from(number) else { return Attempt::Unknown };
+    let Ok(index) = usize::try_from(number) else { return unknown() };
     match task_run.attempts.get(index) {
-        None => Attempt::Unknown,
+        None => unknown(),
         Some(attempt) if attempt.status() == TaskStatus::TaskRunning => Attempt::Running,
         Some(_) if mutants::is_on(Mutant::ReportTwice) => Attempt::Running,
         Some(_) => Attempt::NotRunning,
