@@ -1,10 +1,11 @@
 # Everything one does with this repository; `make` alone lists it. Stamp files in .venv/ make the second time fast.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help build run test test-rust test-python test-wire verify fix bench load kill-walk status clean
+.PHONY: help build run test test-rust test-python test-wire verify fix bench bench-suites load load-web kill-walk sim sim-mutants status clean
 
 VENV := .venv
 WIRE := .venv-wire
+LOCUST := .venv-locust
 STAMPS := $(VENV)/stamps
 PY := $(VENV)/bin/python
 TARGET := $(or $(CARGO_TARGET_DIR),target)
@@ -17,6 +18,10 @@ CARGO_TEST := cargo test --locked --workspace
 export PYO3_BUILD_EXTENSION_MODULE := 1
 # How long `make load` runs, and anything else its driver takes.
 LOAD_ARGS ?= --seconds 30
+# What `make bench` and `make load-web` take: see bench/README.md and loadtest/README.md.
+BENCH_ARGS ?=
+COMPARE ?=
+LOCUST_ARGS ?= --profile steady
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,8 +48,11 @@ fix: build ## format and repair what can be repaired by itself
 	cargo fmt --all
 	$(PY) tests/tidy/rules.py --write
 
-bench: build $(STAMPS)/load ## measure; prints a table and writes bench/out/latest.json
-	$(PY) -m bench
+bench: build $(STAMPS)/load $(WIRE)/stamp ## measure all quick cases (BENCH_ARGS="--only chain10", COMPARE=REV)
+	$(PY) -m bench $(if $(COMPARE),--compare $(COMPARE)) $(BENCH_ARGS)
+
+bench-suites: build $(STAMPS)/load ## pytest-benchmark suites: latency of single calls, cost of the machine
+	$(PY) -m pytest bench/suites $(BENCH_ARGS)
 
 load: build $(STAMPS)/load ## drive a server of its own with steady load (LOAD_ARGS="--seconds 30")
 	$(PY) -m bench.steady $(LOAD_ARGS)
@@ -52,11 +60,14 @@ load: build $(STAMPS)/load ## drive a server of its own with steady load (LOAD_A
 kill-walk: build ## walk a fault through every call of the disk, by strace (WALK_ARGS="--surface log --step 5")
 	$(PY) -m tests.faults.walk $(WALK_ARGS)
 
+load-web: build $(LOCUST)/stamp ## Locust with its web page, on a server of its own (LOCUST_ARGS="--profile steady")
+	$(LOCUST)/bin/python -m loadtest $(LOCUST_ARGS)
+
 status: build ## print which RPCs of the contract are built, from the route table
 	@$(PY) tools/status.py
 
 clean: ## remove all that was built
-	rm -rf $(VENV) $(WIRE) target dist bench/out
+	rm -rf $(VENV) $(WIRE) $(LOCUST) target dist bench/out loadtest/out
 
 # --- parts of `test` -------------------------------------------------------------------------------------------------
 test-rust: build
@@ -94,12 +105,19 @@ $(STAMPS)/extension: $(RUST) Cargo.toml Cargo.lock pyproject.toml $(STAMPS)/mode
 	@touch $@
 
 $(STAMPS)/load: $(RUST) Cargo.lock $(STAMPS)/requirements
-	@echo "== load driver"
+	@echo "== load driver, and the machine by itself"
 	@cargo build --locked --release -p lh_load
+	@cargo build --locked --release -p lh_machine --example apply_cost
 	@touch $@
 
 $(WIRE)/stamp: requirements/wire.txt | $(STAMPS)/prerequisites
 	@echo "== the published client, in $(WIRE)"
 	@test -x $(WIRE)/bin/python || $(PY) -m venv $(WIRE)
 	@$(WIRE)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/wire.txt
+	@touch $@
+
+$(LOCUST)/stamp: loadtest/requirements.txt | $(STAMPS)/prerequisites
+	@echo "== Locust, in $(LOCUST)"
+	@test -x $(LOCUST)/bin/python || $(PY) -m venv $(LOCUST)
+	@$(LOCUST)/bin/python -m pip install --quiet --disable-pip-version-check -r loadtest/requirements.txt
 	@touch $@

@@ -29,6 +29,10 @@ class Durability:
     shards: int
     replication_factor: int
 
+    def as_keys(self) -> Summary:
+        """As every case says it."""
+        return {"fsync": self.fsync, "shards": self.shards, "replication_factor": self.replication_factor}
+
 
 NO_ENGINE = Durability(fsync=False, shards=0, replication_factor=0)
 """Behind the transport case there is nothing."""
@@ -51,10 +55,7 @@ def summarize(rounds: Sequence[Drive], durability: Durability) -> Summary:
     """
     summary: Summary = {key: _median([one[key] for one in rounds]) for key in MEDIANS}
     summary |= {key: rounds[0][key] for key in SAME_IN_ALL_ROUNDS}
-    summary |= {
-        "fsync": durability.fsync,
-        "shards": durability.shards,
-        "replication_factor": durability.replication_factor,
+    summary |= durability.as_keys() | {
         "rounds_tasks_per_s": [one["tasks_per_s"] for one in rounds],
         "errors": sum(sum(one["errors"].values()) for one in rounds),
         "problems": [problem for one in rounds for problem in problems(one)],

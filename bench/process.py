@@ -1,5 +1,6 @@
 """CPU time of processes, as Linux tells it."""
 
+import contextlib
 import os
 import time
 from pathlib import Path
@@ -36,3 +37,27 @@ def wait_until_idle(process_id: int, patience_s: float = 10.0, look_s: float = 0
             return True
         before = after
     return before is None
+
+
+def resident_bytes(process_id: int) -> int:
+    """Memory that a process has resident now (VmRSS). Raises OSError where there is no /proc."""
+    return _status_bytes(process_id, "VmRSS")
+
+
+def resident_peak_bytes(process_id: int) -> int:
+    """The most that it ever had (VmHWM). Raises OSError where there is no /proc."""
+    return _status_bytes(process_id, "VmHWM")
+
+
+def _status_bytes(process_id: int, name: str) -> int:
+    lines = Path(f"/proc/{process_id}/status").read_text(encoding="ascii", errors="replace").splitlines()
+    return next(int(line.split()[1]) << 10 for line in lines if line.startswith(f"{name}:"))
+
+
+def disk_bytes(folder: Path) -> int:
+    """Disk space that all files below `folder` take. Files that a server removes meanwhile count as nothing."""
+    total = 0
+    for path in folder.rglob("*"):
+        with contextlib.suppress(FileNotFoundError):
+            total += path.lstat().st_blocks * 512 if path.is_file() else 0
+    return total

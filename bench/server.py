@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,38 +28,56 @@ class Server:
     """`HOST:PORT`."""
     process_id: int
     shards: int
+    ready_s: float = 0.0
+    """Time from starting the process until it served."""
 
 
 @contextlib.contextmanager
-def running_server(folder: Path, shards: int, log: Path, program: Path | None = None) -> Iterator[Server]:
-    """Runs `lh server start` in an empty `folder`; stops it (SIGTERM) and removes the folder at the end.
+def running_server(
+    folder: Path,
+    shards: int,
+    log: Path,
+    program: Path | None = None,
+    *,
+    is_fresh: bool = True,
+    is_kept: bool = False,
+    ends_by_kill: bool = False,
+) -> Iterator[Server]:
+    """Runs `lh server start` in `folder`; stops it (SIGTERM) and removes the folder at the end.
 
     Args:
-        folder: data directory; whatever is there is removed first.
+        folder: data directory; whatever is there is removed first, if `is_fresh`.
         shards: number of shards of this server.
         log: file for what the server says on standard error.
         program: another `lh` than the one beside this Python.
+        is_fresh: begin with an empty folder.
+        is_kept: leave the folder for another server.
+        ends_by_kill: end it with SIGKILL, without giving it time to bring anything to the disk.
 
     Raises:
         BenchError: it did not get ready, or did not stop cleanly.
     """
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    if is_fresh:
+        shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True, exist_ok=True)
     program = program or Path(sys.executable).with_name("lh")
     command = [str(program), "server", "start", "--data-dir", str(folder), "--listen", "127.0.0.1:0"]
     command += ["--shards", str(shards)]
     with log.open("w", encoding="utf-8") as errors:
+        begin = time.monotonic()
         try:
             process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True)
         except FileNotFoundError:
             raise BenchError(f"{program} is missing: run `make build` first") from None
         try:
-            yield Server(_address(process, log), process.pid, shards)
+            address = _address(process, log)
+            yield Server(address, process.pid, shards, time.monotonic() - begin)
         finally:
-            code = _stop(process)
-    if code != 0:
+            code = _stop(process, signal.SIGKILL if ends_by_kill else signal.SIGTERM)
+    if code != (-signal.SIGKILL if ends_by_kill else 0):
         raise BenchError(f"the server ended with {code}; it said:\n{_tail(log)}")
-    shutil.rmtree(folder)
+    if not is_kept:
+        shutil.rmtree(folder)
 
 
 def _address(process: subprocess.Popen[str], log: Path) -> str:
@@ -76,9 +95,9 @@ def _address(process: subprocess.Popen[str], log: Path) -> str:
     return address
 
 
-def _stop(process: subprocess.Popen[str]) -> int:
+def _stop(process: subprocess.Popen[str], ending: signal.Signals) -> int:
     """Ends the server; returns its exit code (negative: the signal that ended it)."""
-    process.send_signal(signal.SIGTERM)
+    process.send_signal(ending)
     try:
         process.communicate(timeout=STOP_TIMEOUT_S)
     except subprocess.TimeoutExpired:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from bench.cases import problems, single_server, summarize
 from bench.driver import drive
-from bench.run import OUT, default_shards
 from bench.server import BenchError, running_server
+from bench.setting import OUT, default_shards
 from bench.table import render
 
 

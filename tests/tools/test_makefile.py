@@ -3,7 +3,7 @@
 import subprocess
 from pathlib import Path
 
-TARGETS = {"build", "run", "test", "verify", "fix", "bench", "load", "status"}
+TARGETS = {"build", "run", "test", "verify", "fix", "bench", "bench-suites", "load", "load-web", "status"}
 
 
 def test_help_names_every_target(repository: Path) -> None:

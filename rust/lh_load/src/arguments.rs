@@ -2,18 +2,24 @@
 use std::{collections::BTreeMap, str::FromStr, time::Duration};
 
 use crate::{
-    load::plan::{Pace, Plan},
+    load::{
+        plan::{Pace, Plan},
+        start::Starts,
+    },
     transport::server::Listen,
 };
 
 /// Shortest payload: it carries the run's sequence number as 16 hex digits.
 const SMALLEST_PAYLOAD_BYTES: usize = 16;
-const SHARED: [&str; 12] = [
+const SHARED: [&str; 15] = [
     "server",
     "server-pid",
     "length",
+    "loop",
     "seconds",
     "warmup",
+    "tasks",
+    "warmup-tasks",
     "connections",
     "streams",
     "polls",
@@ -70,9 +76,12 @@ impl Options {
             server: self.get("server")?.unwrap_or_default(),
             server_process: self.get("server-pid")?,
             length: self.at_least("length", length, 1)?,
+            is_loop: self.get("loop")?.unwrap_or(false),
             task_timeout_s: self.at_least("task-timeout", 60, 1)?,
             window: self.seconds("seconds", 10.0)?,
             warmup: self.seconds("warmup", 2.0)?,
+            warmup_tasks: self.get("warmup-tasks")?,
+            window_tasks: self.get("tasks")?,
             connections: self.at_least("connections", 3, 1)?,
             streams: self.at_least("streams", 2, 1)?,
             polls: self.at_least("polls", polls, 1)?,
@@ -98,6 +107,19 @@ pub fn latency(words: &[String]) -> Result<Plan, String> {
     let options = Options::parse(words, &[&SHARED[..], &["rate"]].concat())?;
     let rate: f64 = options.at_least("rate", 10.0, 0.001)?;
     with_server(options.plan("latency", Pace::PerSecond(rate), 1, 64)?)
+}
+
+/// `lh_load start`.
+pub fn start(words: &[String]) -> Result<Starts, String> {
+    let options = Options::parse(words, &["server", "wf-spec", "count", "in-flight", "connections", "variable"])?;
+    Ok(Starts {
+        server: options.get("server")?.ok_or("--server HOST:PORT is missing")?,
+        wf_spec: options.get("wf-spec")?.ok_or("--wf-spec NAME is missing")?,
+        count: options.at_least("count", 1000, 1)?,
+        in_flight: options.at_least("in-flight", 64, 1)?,
+        connections: options.at_least("connections", 3, 1)?,
+        variable: options.get("variable")?,
+    })
 }
 
 /// `lh_load transport`: no server to name, and nothing to read back, since that server keeps no runs.
@@ -136,6 +158,21 @@ mod tests {
         assert!(matches!(plan.pace, Pace::InFlight(512)));
         assert_eq!((plan.polls, plan.length, plan.window), (512, 10, Duration::from_millis(1500)));
         assert_eq!(latency(&words("--server h:1 --rate 2.5")).unwrap().length, 1);
+    }
+
+    #[test]
+    fn windows_may_be_counted_in_tasks() {
+        let plan = chain(&words("--server h:1 --loop true --tasks 5 --warmup-tasks 9")).unwrap();
+        assert!(plan.is_loop);
+        assert_eq!((plan.warmup_tasks, plan.window_tasks), (Some(9), Some(5)));
+    }
+
+    #[test]
+    fn starts_need_a_server_and_a_wf_spec() {
+        assert!(start(&words("--server h:1")).err().unwrap().contains("--wf-spec"));
+        assert!(start(&words("--wf-spec w")).err().unwrap().contains("--server"));
+        let starts = start(&words("--server h:1 --wf-spec w --count 7 --variable v")).unwrap();
+        assert_eq!((starts.count, starts.in_flight, starts.variable.as_deref()), (7, 64, Some("v")));
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //!                           │ connection    HTTP/2 connections and typed calls
 //!                           │ pace          when runs start: a fixed number in flight, or a fixed rate
 //!                           │ workers       poll streams, reports
+//!                           │ start         many runs of an existing WfSpec
 //!                           │ ledger        what happened: counts, latencies, what must not happen
 //!                           └ verify        reads finished runs back
 //!   transport/                              the server without an engine, for the ratio
@@ -26,14 +27,20 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const USAGE: &str = "\
 usage: lh_load chain     --server HOST:PORT [options]   keep runs in flight; measures throughput
        lh_load latency   --server HOST:PORT [options]   start runs at a rate; measures start -> task received
+       lh_load start     --server HOST:PORT --wf-spec NAME [--count N] [--in-flight N] [--connections N]
+                         [--variable NAME]              start N runs of a WfSpec that exists, as fast as it goes;
+                                                        each gives VARIABLE a STR of its own
        lh_load transport [options]                      `chain` against a server without an engine
        lh_load transport-server --listen HOST:PORT      that server alone; prints `ready HOST:PORT`
 options:
   --length N          tasks per run                     (chain, transport: 10; latency: 1)
+  --loop true         two TASK nodes visited --length times together, instead of as many nodes
   --in-flight N       runs in flight                    (chain, transport: 64)
   --rate R            runs started per second           (latency: 10)
   --seconds S         length of the measured window     (10)
   --warmup S          load before the window            (2)
+  --tasks N           end the window after N tasks; --seconds is then its longest
+  --warmup-tasks N    begin the window after N tasks; --warmup is then the longest it may take
   --connections N     HTTP/2 connections                (3)
   --streams N         poll streams per connection       (2)
   --polls N           waiting polls over all streams    (as many as runs in flight; latency: 64)
@@ -66,6 +73,7 @@ fn run() -> Result<bool, String> {
         .map_err(|error| format!("cannot start the runtime: {error}"))?;
     match command.as_str() {
         "chain" => runtime.block_on(drive(arguments::chain(&words)?)),
+        "start" => runtime.block_on(start(arguments::start(&words)?)),
         "latency" => runtime.block_on(drive(arguments::latency(&words)?)),
         "transport" => {
             let mut plan = arguments::transport(&words)?;
@@ -79,6 +87,12 @@ fn run() -> Result<bool, String> {
         }
         _ => Err(USAGE.to_owned()),
     }
+}
+
+async fn start(starts: load::start::Starts) -> Result<bool, String> {
+    let outcome = load::start::run(starts).await?;
+    println!("{}", outcome.json);
+    Ok(outcome.sound)
 }
 
 async fn drive(plan: load::plan::Plan) -> Result<bool, String> {

@@ -6,14 +6,17 @@ use std::{
 };
 
 use lh_proto::littlehorse::{
-    Edge, EntrypointNode, ExitNode, Node, PutTaskDefRequest, PutWfSpecRequest, ReturnType, TaskDefId, TaskNode,
-    ThreadSpec, ThreadVarDef, TypeDefinition, VariableAssignment, VariableDef, VariableType, VariableValue,
-    WfRunVariableAccessLevel, node::Node as Kind, task_node::TaskToExecute, type_definition::DefinedType,
-    variable_assignment::Source, variable_value::Value,
+    Comparator, Edge, EntrypointNode, ExitNode, LegacyEdgeCondition, Node, PutTaskDefRequest, PutWfSpecRequest,
+    ReturnType, TaskDefId, TaskNode, ThreadSpec, ThreadVarDef, TypeDefinition, VariableAssignment, VariableDef,
+    VariableMutation, VariableMutationType, VariableType, VariableValue, WfRunVariableAccessLevel, edge::EdgeCondition,
+    node::Node as Kind, task_node::TaskToExecute, type_definition::DefinedType, variable_assignment::Source,
+    variable_mutation::RhsValue, variable_value::Value,
 };
 
 /// The WfSpec's variable and the TaskDef's parameter.
 pub const INPUT: &str = "input";
+/// The variable in which a looping run counts.
+const VISITS: &str = "visits";
 const THREAD: &str = "entrypoint";
 
 /// A name that no other drive has used on any server: leftover tasks of an earlier drive can then not be mistaken.
@@ -49,13 +52,50 @@ pub fn wf_spec(name: &str, task_def: &str, length: u32, timeout_s: i32) -> PutWf
             )
         })
         .collect();
-    let variable = ThreadVarDef {
-        var_def: Some(text_variable()),
-        required: true,
-        access_level: WfRunVariableAccessLevel::PrivateVar.into(),
-        ..ThreadVarDef::default()
+    one_thread(name, nodes, vec![variable(text_variable(), true)])
+}
+
+/// ENTRYPOINT, two TASK nodes that lead to each other (an edge may not lead back to its own node) until they were visited
+/// `visits` times together, EXIT.
+pub fn loop_spec(name: &str, task_def: &str, visits: u32, timeout_s: i32) -> PutWfSpecRequest {
+    let (entrypoint, exit) = ("0-entrypoint-ENTRYPOINT", "3-exit-EXIT");
+    let tasks = [format!("1-{task_def}-TASK"), format!("2-{task_def}-TASK")];
+    let edge = |sink: &str| Edge { sink_node_name: sink.to_owned(), ..Default::default() };
+    let again = |sink: &str| Edge {
+        edge_condition: Some(EdgeCondition::LegacyCondition(LegacyEdgeCondition {
+            comparator: Comparator::LessThan.into(),
+            left: Some(assigned(Source::VariableName(VISITS.to_owned()))),
+            right: Some(assigned(Source::LiteralValue(number(visits.into())))),
+        })),
+        variable_mutations: vec![VariableMutation {
+            lhs_name: VISITS.to_owned(),
+            operation: VariableMutationType::Add.into(),
+            rhs_value: Some(RhsValue::LiteralValue(number(1))),
+            ..VariableMutation::default()
+        }],
+        ..edge(sink)
     };
-    let thread = ThreadSpec { nodes, variable_defs: vec![variable], ..ThreadSpec::default() };
+    let node = |kind: Kind, outgoing_edges: Vec<Edge>| Node { node: Some(kind), outgoing_edges, ..Node::default() };
+    let task = |next: &str| node(Kind::Task(task_node(task_def, timeout_s)), vec![again(next), edge(exit)]);
+    let nodes = BTreeMap::from([
+        (entrypoint.to_owned(), node(Kind::Entrypoint(EntrypointNode {}), vec![edge(&tasks[0])])),
+        (tasks[0].clone(), task(&tasks[1])),
+        (tasks[1].clone(), task(&tasks[0])),
+        (exit.to_owned(), node(Kind::Exit(ExitNode { result: None }), vec![])),
+    ]);
+    let int =
+        TypeDefinition { defined_type: Some(DefinedType::PrimitiveType(VariableType::Int.into())), masked: false };
+    let counter = VariableDef {
+        name: VISITS.to_owned(),
+        type_def: Some(int),
+        default_value: Some(number(1)),
+        ..VariableDef::default()
+    };
+    one_thread(name, nodes, vec![variable(text_variable(), true), variable(counter, false)])
+}
+
+fn one_thread(name: &str, nodes: BTreeMap<String, Node>, variable_defs: Vec<ThreadVarDef>) -> PutWfSpecRequest {
+    let thread = ThreadSpec { nodes, variable_defs, ..ThreadSpec::default() };
     PutWfSpecRequest {
         name: name.to_owned(),
         thread_specs: BTreeMap::from([(THREAD.to_owned(), thread)]),
@@ -64,13 +104,30 @@ pub fn wf_spec(name: &str, task_def: &str, length: u32, timeout_s: i32) -> PutWf
     }
 }
 
+fn variable(definition: VariableDef, required: bool) -> ThreadVarDef {
+    ThreadVarDef {
+        var_def: Some(definition),
+        required,
+        access_level: WfRunVariableAccessLevel::PrivateVar.into(),
+        ..ThreadVarDef::default()
+    }
+}
+
+fn assigned(source: Source) -> VariableAssignment {
+    VariableAssignment { source: Some(source), ..VariableAssignment::default() }
+}
+
+fn number(value: i64) -> VariableValue {
+    VariableValue { value: Some(Value::Int(value)) }
+}
+
 /// A STR value.
 pub fn text(value: String) -> VariableValue {
     VariableValue { value: Some(Value::Str(value)) }
 }
 
 fn task_node(task_def: &str, timeout_s: i32) -> TaskNode {
-    let input = VariableAssignment { source: Some(Source::VariableName(INPUT.to_owned())), ..Default::default() };
+    let input = assigned(Source::VariableName(INPUT.to_owned()));
     TaskNode {
         task_to_execute: Some(TaskToExecute::TaskDefId(TaskDefId { name: task_def.to_owned() })),
         timeout_seconds: timeout_s,

@@ -15,6 +15,9 @@ use tonic::Status;
 /// Length of the hexadecimal sequence number at the start of every payload.
 const SEQUENCE_DIGITS: usize = 16;
 
+/// Pause between two looks at a count.
+const LOOK_PAUSE: Duration = Duration::from_millis(2);
+
 /// Everything known about a drive so far.
 #[derive(Debug, Default)]
 pub struct Entries {
@@ -183,6 +186,19 @@ impl Ledger {
     /// Starts or ends the measured window.
     pub fn record(&self, on: bool) {
         self.entries().recording = on;
+    }
+
+    /// Waits until `tasks` reports were acknowledged since the drive began, or for `longest`; always for `longest` without
+    /// a number. It looks once in a while instead of being told, so that a report costs the same with and without.
+    pub async fn until_reported(&self, tasks: Option<u64>, longest: Duration) {
+        let Some(tasks) = tasks else { return tokio::time::sleep(longest).await };
+        let enough = async {
+            while self.entries().tasks_reported < tasks {
+                tokio::time::sleep(LOOK_PAUSE).await;
+            }
+        };
+        // A window that ends by time is as good, only longer.
+        drop(tokio::time::timeout(longest, enough).await);
     }
 
     /// No run starts from now on; waits until none is live, or `patience` is over.

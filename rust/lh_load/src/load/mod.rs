@@ -4,6 +4,7 @@ pub mod definitions;
 pub mod ledger;
 pub mod plan;
 pub mod report;
+pub mod start;
 pub mod verify;
 pub mod workers;
 
@@ -37,7 +38,7 @@ pub async fn run(plan: Plan) -> Result<Outcome, String> {
         Pace::InFlight(runs) => (0..runs).for_each(|_| load.start_run()),
         Pace::PerSecond(rate) => drop(background.spawn(start_at_rate(Arc::clone(&load), rate))),
     }
-    tokio::time::sleep(load.plan.warmup).await;
+    load.ledger.until_reported(load.plan.warmup_tasks, load.plan.warmup).await;
     let window = measure(&load).await;
     load.ledger.drain(load.plan.drain).await;
     background.shutdown().await;
@@ -49,7 +50,11 @@ pub async fn run(plan: Plan) -> Result<Outcome, String> {
 async fn register(connection: &Connection, name: &str, plan: &Plan) -> Result<(), String> {
     let task_def = definitions::task_def(name);
     let _: TaskDef = connection.ask("/littlehorse.LittleHorse/PutTaskDef", task_def).await?;
-    let wf_spec = definitions::wf_spec(name, name, plan.length, plan.task_timeout_s);
+    let wf_spec = if plan.is_loop {
+        definitions::loop_spec(name, name, plan.length, plan.task_timeout_s)
+    } else {
+        definitions::wf_spec(name, name, plan.length, plan.task_timeout_s)
+    };
     let _: WfSpec = connection.ask("/littlehorse.LittleHorse/PutWfSpec", wf_spec).await?;
     Ok(())
 }
@@ -84,7 +89,8 @@ async fn measure(load: &Load) -> Window {
     let cpu_times = || (server.as_deref().and_then(cpu_time), cpu_time("self"));
     load.ledger.record(true);
     let (begin, before) = (Instant::now(), cpu_times());
-    tokio::time::sleep(load.plan.window).await;
+    let target = load.plan.window_tasks.map(|tasks| load.ledger.entries().tasks_reported + tasks);
+    load.ledger.until_reported(target, load.plan.window).await;
     load.ledger.record(false);
     let (elapsed, after) = (begin.elapsed(), cpu_times());
     let used = |before: Option<Duration>, after: Option<Duration>| Some(after?.saturating_sub(before?));

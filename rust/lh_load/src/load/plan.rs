@@ -23,13 +23,19 @@ pub struct Plan {
     pub server_process: Option<u32>,
     /// TASK nodes per run.
     pub length: u32,
+    /// Instead of a chain of `length` TASK nodes: two TASK nodes that lead to each other, visited `length` times together.
+    pub is_loop: bool,
     /// Seconds that an attempt of a task may take. Its deadline outlives the task: what a server does about deadlines
     /// of tasks that are done shows only in drives longer than this.
     pub task_timeout_s: i32,
-    /// The measured window.
+    /// The measured window; at most this long if `window_tasks` is set.
     pub window: Duration,
-    /// Load before the window.
+    /// Load before the window; at most this long if `warmup_tasks` is set.
     pub warmup: Duration,
+    /// The window begins once this many tasks were reported.
+    pub warmup_tasks: Option<u64>,
+    /// The window ends once this many tasks were reported in it.
+    pub window_tasks: Option<u64>,
     /// HTTP/2 connections.
     pub connections: usize,
     /// Poll streams per connection.

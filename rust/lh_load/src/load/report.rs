@@ -46,7 +46,8 @@ pub fn outcome(plan: &Plan, entries: &Entries, window: &Window, verified: &Verif
     };
     let json = json!({
         "case": plan.case, "length": plan.length, "in_flight": in_flight, "rate_per_s": rate,
-        "payload_bytes": plan.payload_bytes, "task_timeout_s": plan.task_timeout_s, "connections": plan.connections, "streams_per_connection": plan.streams,
+        "payload_bytes": plan.payload_bytes, "task_timeout_s": plan.task_timeout_s, "loop": plan.is_loop,
+        "connections": plan.connections, "streams_per_connection": plan.streams,
         "polls": plan.polls, "warmup_s": rounded(plan.warmup.as_secs_f64()), "window_s": rounded(seconds),
         "tasks": entries.window_tasks, "runs": entries.window_runs,
         "tasks_per_s": per_second(entries.window_tasks), "wf_per_s": per_second(entries.window_runs),
@@ -68,7 +69,7 @@ pub fn outcome(plan: &Plan, entries: &Entries, window: &Window, verified: &Verif
 }
 
 /// Nearest-rank percentiles in milliseconds; null without samples.
-fn percentiles(micros: &[u32]) -> Value {
+pub fn percentiles(micros: &[u32]) -> Value {
     let mut sorted = micros.to_vec();
     sorted.sort_unstable();
     let at = |percent: usize| {

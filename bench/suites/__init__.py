@@ -1,0 +1,1 @@
+"""pytest-benchmark suites: `make bench-suites`. Figures of one machine and one minute; compare only within a run."""
