@@ -1,14 +1,13 @@
 # Everything one does with this repository; `make` alone lists it. Stamp files in .venv/ make the second time fast.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help build run test test-rust test-python test-wire verify fix bench bench-suites load load-web kill-walk sim sim-mutants status clean
+.PHONY: help build run test test-rust test-python test-wire verify fix bench bench-suites load load-web fuzz sim kill-walk status clean
 
 VENV := .venv
 WIRE := .venv-wire
 LOCUST := .venv-locust
 STAMPS := $(VENV)/stamps
 PY := $(VENV)/bin/python
-TARGET := $(or $(CARGO_TARGET_DIR),target)
 PROTOS := $(wildcard proto/littlehorse/*.proto proto/internal/*.proto)
 RUST := $(shell find rust -name '*.rs' -o -name 'Cargo.toml' -o -name 'protoc.sh')
 # Rust tests use the dev profile: compiling everything again without optimisation takes two minutes on two cores, linking
@@ -22,6 +21,10 @@ LOAD_ARGS ?= --seconds 30
 BENCH_ARGS ?=
 COMPARE ?=
 LOCUST_ARGS ?= --profile steady
+
+# What `make fuzz` runs, and for how long.
+TARGET ?= machine
+SECONDS ?= 60
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -62,6 +65,15 @@ kill-walk: build ## walk a fault through every call of the disk, by strace (WALK
 
 load-web: build $(LOCUST)/stamp ## Locust with its web page, on a server of its own (LOCUST_ARGS="--profile steady")
 	$(LOCUST)/bin/python -m loadtest $(LOCUST_ARGS)
+
+fuzz: $(STAMPS)/requirements ## look for inputs that break a property (TARGET=machine SECONDS=60); needs cargo-fuzz
+	@cargo fuzz --version >/dev/null 2>&1 || { echo "cargo-fuzz is missing: cargo install --locked cargo-fuzz"; exit 1; }
+	@mkdir -p rust/fuzz/corpus/$(TARGET)
+	cargo fuzz run --fuzz-dir rust/fuzz --sanitizer none $(TARGET) rust/fuzz/corpus/$(TARGET) rust/lh_fuzz/inputs/$(TARGET) \
+		-- -max_total_time=$(SECONDS) -timeout=20 -rss_limit_mb=2048 -max_len=4096
+
+sim: $(STAMPS)/requirements ## replay a seed of the simulator (SEED=7), or run many (SEEDS=500)
+	@cargo run --locked --release --quiet -p lh_sim -- $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),500))
 
 status: build ## print which RPCs of the contract are built, from the route table
 	@$(PY) tools/status.py

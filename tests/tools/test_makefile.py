@@ -3,7 +3,21 @@
 import subprocess
 from pathlib import Path
 
-TARGETS = {"build", "run", "test", "verify", "fix", "bench", "bench-suites", "load", "load-web", "status"}
+TARGETS = {
+    "build",
+    "run",
+    "test",
+    "verify",
+    "fix",
+    "bench",
+    "bench-suites",
+    "load",
+    "load-web",
+    "fuzz",
+    "sim",
+    "kill-walk",
+    "status",
+}
 
 
 def test_help_names_every_target(repository: Path) -> None:
