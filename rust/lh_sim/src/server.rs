@@ -100,6 +100,7 @@ pub fn open(
         cluster: CLUSTER,
         run_shards: plan.run_shards,
         memory_bytes: plan.memory_bytes,
+        segment_bytes: plan.log.segment_bytes,
         failure: failure.clone(),
     };
     let runner = Arc::new(Runner::new(clock.clone(), failure));
