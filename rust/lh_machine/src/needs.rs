@@ -2,7 +2,7 @@
 
 use crate::{
     Command, State,
-    command::{delete_wf_run, user_task},
+    command::{delete_wf_run, report_task, user_task},
     internal::command::Kind,
     key, pb,
 };
@@ -29,6 +29,7 @@ pub fn needs(state: &State, command: &Command, claims_before: usize) -> Vec<Vec<
         }
         Some(Kind::ReportTask(report)) => {
             keys.extend(line(tenant, report.task_run_id.as_ref().and_then(|id| id.wf_run_id.as_ref())));
+            keys.extend(report_task::spilled(state, tenant, report));
         }
         Some(Kind::UnclaimTask(unclaim)) => {
             let id = unclaim.task_run_id.as_ref().and_then(|id| id.wf_run_id.as_ref());
@@ -58,8 +59,7 @@ pub fn needs(state: &State, command: &Command, claims_before: usize) -> Vec<Vec<
         }
         Some(Kind::UserTask(command)) => {
             if let Some((run_key, wf_run_id, place)) = user_task::target(tenant, command) {
-                // The NodeRun may have left the record of its run.
-                let is_spilled = state.run(&run_key).is_some_and(|run| !run.nodes.contains_key(&place));
+                let is_spilled = state.run(&run_key).is_some_and(|run| run.has_spilled(place));
                 keys.extend(is_spilled.then(|| key::node(tenant, &wf_run_id, place.0, place.1)));
                 keys.extend(line(tenant, Some(&wf_run_id)));
             }

@@ -5,7 +5,7 @@ use crate::{
     mutants::{self, Mutant},
     node::task,
     pb::{self, TaskStatus, report_task_run, task_attempt},
-    run::{self, Run, TaskAt, advance, milliseconds, task_at, timestamp},
+    run::{Run, TaskAt, advance, milliseconds, task_at, timestamp},
     state::RECORD_BYTES_MAX,
     value,
 };
@@ -24,7 +24,7 @@ pub fn apply(
     let wf_run_id = id.and_then(|id| id.wf_run_id.as_ref()).ok_or_else(unknown)?;
     let at = id.and_then(|id| TaskAt::parse(&id.task_guid)).ok_or_else(unknown)?;
     let run_key = key::run(tenant, wf_run_id);
-    match find_attempt(state, &run_key, report, at) {
+    match find_attempt(state, tenant, report, at) {
         Attempt::Unknown => return Err(unknown()),
         Attempt::NotRunning => return Ok(Reply::Empty),
         Attempt::Running => {}
@@ -83,29 +83,32 @@ enum Attempt {
     Running,
 }
 
-/// Finds the attempt; a NodeRun that was spilled to a record of its own is closed, hence not running.
-fn find_attempt(state: &State, run_key: &[u8], report: &pb::ReportTaskRun, at: TaskAt) -> Attempt {
-    let place = at.place;
-    let Some(run) = state.run(run_key) else { return Attempt::Unknown };
-    let number = report.attempt_number;
-    let Some(record) = run.nodes.get(&place) else {
-        let visited = run.thread(place.0).is_some_and(|thread| (0..=thread.current_node_position).contains(&place.1));
-        return if visited { Attempt::NotRunning } else { Attempt::Unknown };
+/// Finds the attempt, also in a NodeRun that has left the record of its run: what is answered must not depend on that.
+fn find_attempt(state: &State, tenant: &str, report: &pb::ReportTaskRun, at: TaskAt) -> Attempt {
+    let attempt = || {
+        let id = report.task_run_id.as_ref()?;
+        let wf_run_id = id.wf_run_id.as_ref()?;
+        let run = state.run(&key::run(tenant, wf_run_id))?;
+        let spilled = || state.spilled(&key::node(tenant, wf_run_id, at.place.0, at.place.1));
+        let task_run = at.find(run.nodes.get(&at.place).or_else(spilled)?)?;
+        let is_meant = task_run.id.as_ref().is_some_and(|found| found.task_guid == id.task_guid);
+        task_run.attempts.get(usize::try_from(report.attempt_number).ok()?).filter(|_| is_meant)
     };
-    // The answer must not depend on whether a closed NodeRun has left the record of its run.
-    let is_closed = record.node_run.as_ref().is_some_and(|node_run| run::is_terminal(node_run.status()));
-    let unknown = || if is_closed { Attempt::NotRunning } else { Attempt::Unknown };
-    let Some(task_run) = at.find(record) else { return unknown() };
-    if report.task_run_id.as_ref().map(|id| &id.task_guid) != task_run.id.as_ref().map(|id| &id.task_guid) {
-        return unknown();
-    }
-    let Ok(index) = usize::try_from(number) else { return unknown() };
-    match task_run.attempts.get(index) {
-        None => unknown(),
+    match attempt() {
+        None => Attempt::Unknown,
         Some(attempt) if attempt.status() == TaskStatus::TaskRunning => Attempt::Running,
         Some(_) if mutants::is_on(Mutant::ReportTwice) => Attempt::Running,
         Some(_) => Attempt::NotRunning,
     }
+}
+
+/// Key of the record that the NodeRun of a report has to itself; none while the NodeRun is in the record of its run.
+pub fn spilled(state: &State, tenant: &str, report: &pb::ReportTaskRun) -> Option<Vec<u8>> {
+    let id = report.task_run_id.as_ref()?;
+    let wf_run_id = id.wf_run_id.as_ref()?;
+    let place = TaskAt::parse(&id.task_guid)?.place;
+    let run = state.run(&key::run(tenant, wf_run_id))?;
+    run.has_spilled(place).then(|| key::node(tenant, wf_run_id, place.0, place.1))
 }
 
 fn record_result(

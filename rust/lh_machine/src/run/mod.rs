@@ -107,6 +107,13 @@ impl Run {
         direct.or_else(|| threads.iter().position(|thread| thread.number == number))
     }
 
+    /// True if the NodeRun of this place has left the record of the run for one of its own.
+    pub fn has_spilled(&self, place: (i32, i32)) -> bool {
+        let visited =
+            || self.thread(place.0).is_some_and(|thread| (0..=thread.current_node_position).contains(&place.1));
+        !self.nodes.contains_key(&place) && visited()
+    }
+
     /// The ThreadRun of this number: active, archived or queued (03/E-922).
     pub fn thread(&self, number: i32) -> Option<&pb::ThreadRun> {
         match self.thread_index(number) {
