@@ -78,7 +78,8 @@ async fn open(plan: Plan) -> io::Result<(Server, Started)> {
     let segment_bytes = segment_bytes()?;
     let directory = DataDirectory::open(&settings.data_dir, settings.run_shards, segment_bytes, &clock, &entropy)?;
     let environment = environment::real(&directory.log_directory())?;
-    let failed: Arc<dyn Fn(String) + Send + Sync> = Arc::new(move |reason| failure.report(reason));
+    let slot = failure.clone();
+    let failed: Arc<dyn Fn(String) + Send + Sync> = Arc::new(move |reason| slot.report(reason));
     let runner = Arc::new(Runner::new(environment.clock.clone(), failed.clone()));
     let config = ShardsConfig {
         cluster: directory.identity.cluster,
@@ -92,7 +93,8 @@ async fn open(plan: Plan) -> io::Result<(Server, Started)> {
         Ok((serving, told)) => Ok((Server { serving, shards, _directory: directory }, told)),
         Err(error) => {
             shards.stop().await;
-            Err(error)
+            // That a shard has stopped is a consequence; its owner is to hear of the cause.
+            Err(failure.wait(Duration::ZERO).map_or(error, io::Error::other))
         }
     }
 }
