@@ -254,6 +254,21 @@ mod tests {
         assert!(find("").is_none());
     }
 
+    /// 06/U-7: definitions of user tasks are metadata, and so is who a task belongs to; working on one is running.
+    #[test]
+    fn grants_of_user_tasks() {
+        let grant = |name| find(name).unwrap().grant;
+        for name in ["PutUserTaskDef", "DeleteUserTaskDef", "AssignUserTaskRun"] {
+            assert_eq!(grant(name), Some((AclUserTask, WriteMetadata)), "{name}");
+        }
+        for name in ["GetUserTaskDef", "GetLatestUserTaskDef", "SearchUserTaskDef", "GetUserTaskRun"] {
+            assert_eq!(grant(name), Some((AclUserTask, Read)), "{name}");
+        }
+        for name in ["CompleteUserTaskRun", "SaveUserTaskRunProgress", "CancelUserTaskRun", "PutUserTaskRunComment"] {
+            assert_eq!(grant(name), Some((AclUserTask, Run)), "{name}");
+        }
+    }
+
     /// 08/A-8: grants that contradict the name; 08/P-8: no grant at all.
     #[test]
     fn unusual_grants() {

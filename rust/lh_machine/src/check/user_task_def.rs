@@ -9,7 +9,8 @@ use crate::{Rejected, pb};
 /// next one, created at `now_ms` (milliseconds since 1970).
 ///
 /// # Errors
-/// `INVALID_ARGUMENT` for a bad name, a repeated field or a field type that no form can show.
+/// `INVALID_ARGUMENT` for a bad name, a field without a name or declared twice, or a field type that no form can show
+/// (06/U-3).
 pub fn put_user_task_def(
     request: pb::PutUserTaskDefRequest,
     definitions: &dyn Definitions,
@@ -36,6 +37,9 @@ fn require_fields(fields: &[pb::UserTaskField]) -> Result<(), Reason> {
     use pb::VariableType::{Bytes, JsonArr, JsonObj};
     let mut names = BTreeSet::new();
     for field in fields {
+        if field.name.is_empty() {
+            return Err("A field has no name".to_owned());
+        }
         if !names.insert(&field.name) {
             return Err(format!("Field {} is declared twice", field.name));
         }

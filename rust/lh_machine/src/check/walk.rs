@@ -214,7 +214,14 @@ fn of_user_task<'a>(user_task: &'a mut pb::UserTaskNode, found: &mut Found<'a>) 
         &mut user_task.on_cancellation_exception_name,
     ];
     found.extend(direct.into_iter().flatten());
-    for trigger in &mut user_task.actions {
+    // Inside an action, an assignment without a source counts as unset; published SDKs send such (06/U-12, U-83).
+    let mut in_actions = Found::new();
+    of_actions(&mut user_task.actions, &mut in_actions);
+    found.extend(in_actions.into_iter().filter(|assignment| assignment.source.is_some()));
+}
+
+fn of_actions<'a>(actions: &'a mut [pb::UtActionTrigger], found: &mut Found<'a>) {
+    for trigger in actions {
         found.extend(trigger.delay_seconds.as_mut());
         match &mut trigger.action {
             Some(Action::Task(reminder)) => {

@@ -91,7 +91,7 @@ fn form(fields: &[(&str, VariableType)], description: Option<&str>) -> pb::PutUs
     }
 }
 
-/// 02/UT-1: field types a form can show, each name once.
+/// 02/UT-1, 06/U-1, U-3: field types a form can show, each name once and not empty; all that was given is stored.
 #[test]
 fn user_task_fields() {
     use VariableType::{Bool, Bytes, Double, Int, JsonArr, JsonObj, Str, Timestamp, WfRunId};
@@ -106,10 +106,26 @@ fn user_task_fields() {
     }
     let twice = put(form(&[("f", Str), ("f", Int)], None)).unwrap_err();
     assert_refusal(&twice, Code::InvalidArgument, &["f"]);
+    let unnamed = put(form(&[("", Str)], None)).unwrap_err();
+    assert_refusal(&unnamed, Code::InvalidArgument, &["no name"]);
+    let field = pb::UserTaskField {
+        name: "f".to_owned(),
+        r#type: Int as i32,
+        description: Some("what".to_owned()),
+        display_name: "F".to_owned(),
+        required: true,
+    };
+    let request = pb::PutUserTaskDefRequest { fields: vec![field], ..form(&[], Some("why")) };
+    let stored = put(request.clone()).unwrap();
+    assert_eq!((stored.name, stored.version, stored.fields), (request.name, 0, request.fields));
+    assert_eq!(
+        (stored.description, stored.created_at),
+        (request.description, Some(prost_types::Timestamp { seconds: 1_700_000_000, nanos: 123_000_000 }))
+    );
     put(form(&[], None)).unwrap();
 }
 
-/// 02/UT-2: compared with the latest version only.
+/// 02/UT-2, 06/U-2: compared with the latest version only.
 #[test]
 fn user_task_versions() {
     let mut store = Store::default();

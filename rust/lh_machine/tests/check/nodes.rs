@@ -2,7 +2,7 @@
 
 use lh_machine::pb::node::Node as Kind;
 use lh_machine::pb::sleep_node::SleepLength;
-use lh_machine::pb::ut_action_trigger::{Action, UtaTask};
+use lh_machine::pb::ut_action_trigger::{Action, UtaReassign, UtaTask};
 use lh_machine::pb::{self, VariableType};
 
 use super::fixtures::*;
@@ -153,7 +153,75 @@ fn user_tasks() {
     store.refuses(&around(Kind::UserTask(empty_trigger)), &["missing action"]);
 }
 
-/// 02/UT-4, 02/W-5: the latest version is pinned; a new one makes a new revision of the same request.
+fn trigger(action: Action) -> pb::UtActionTrigger {
+    pb::UtActionTrigger { action: Some(action), delay_seconds: Some(int(1)), hook: 0 }
+}
+
+fn reassign(user_id: pb::VariableAssignment, user_group: pb::VariableAssignment) -> Action {
+    Action::Reassign(UtaReassign { user_id: Some(user_id), user_group: Some(user_group) })
+}
+
+fn remind(task_def: &str, variables: Vec<pb::VariableAssignment>) -> Action {
+    Action::Task(UtaTask { task: Some(task(task_def, variables)), mutations: Vec::new() })
+}
+
+/// 06/U-11, U-84: unknown variables are refused wherever a user task has an expression; a reminder's TaskDef and
+/// arguments are a matter of run time.
+#[test]
+fn expressions_of_user_tasks() {
+    let store = Store::new();
+    let with_action =
+        |action: pb::UtActionTrigger| pb::UserTaskNode { actions: vec![action], ..form(Some(text("ann")), None) };
+    let ghost = || Some(read("ghost"));
+    let refused = [
+        form(ghost(), None),
+        form(None, ghost()),
+        pb::UserTaskNode { notes: ghost(), ..form(Some(text("ann")), None) },
+        pb::UserTaskNode { on_cancellation_exception_name: ghost(), ..form(Some(text("ann")), None) },
+        with_action(pb::UtActionTrigger { delay_seconds: ghost(), ..trigger(remind("nothing", vec![])) }),
+        with_action(trigger(reassign(read("ghost"), null()))),
+        with_action(trigger(reassign(null(), format("{0}", vec![read("ghost")])))),
+        with_action(trigger(remind("takes-int", vec![read("ghost")]))),
+    ];
+    for node in refused {
+        store.refuses(&around(Kind::UserTask(node)), &["Node 1-node invalid", "missing var ghost"]);
+    }
+    store.accepts(&around(Kind::UserTask(with_action(trigger(remind("not-there-yet", vec![]))))));
+    store.accepts(&around(Kind::UserTask(with_action(trigger(remind("takes-int", vec![int(1), int(2)]))))));
+}
+
+/// 06/U-12, U-83: an assignment without a source is accepted inside an action, and only there.
+#[test]
+fn assignments_without_source_in_actions() {
+    let store = Store::new();
+    let nothing = pb::VariableAssignment::default;
+    let node = pb::UserTaskNode {
+        actions: vec![
+            trigger(Action::Reassign(UtaReassign { user_id: None, user_group: Some(nothing()) })),
+            trigger(remind("takes-int", vec![nothing()])),
+        ],
+        ..form(Some(text("ann")), None)
+    };
+    let stored = store.accepts(&around(Kind::UserTask(node.clone())));
+    let Some(Kind::UserTask(kept)) = &stored.thread_specs["main"].nodes["1-node"].node else { panic!("{stored:?}") };
+    assert_eq!(kept.actions[0], node.actions[0]);
+    store.refuses(&around(Kind::UserTask(form(Some(nothing()), None))), &["assignment is missing source"]);
+}
+
+/// 06/U-68: what a reminder would mutate is stored as it came.
+#[test]
+fn mutations_of_reminders_are_stored() {
+    let store = Store::new();
+    let mutation = mutating("int", pb::VariableMutationType::Assign, int(5)).variable_mutations.remove(0);
+    let action = Action::Task(UtaTask { task: Some(task("nothing", vec![])), mutations: vec![mutation.clone()] });
+    let node = pb::UserTaskNode { actions: vec![trigger(action)], ..form(Some(text("ann")), None) };
+    let stored = store.accepts(&around(Kind::UserTask(node)));
+    let Some(Kind::UserTask(kept)) = &stored.thread_specs["main"].nodes["1-node"].node else { panic!("{stored:?}") };
+    let Some(Action::Task(reminder)) = &kept.actions[0].action else { panic!("{kept:?}") };
+    assert_eq!(reminder.mutations, [mutation]);
+}
+
+/// 02/UT-4, 06/U-9, 02/W-5: the latest version is pinned; a new one makes a new revision of the same request.
 #[test]
 fn user_task_versions_are_pinned() {
     let mut store = Store::new();

@@ -164,7 +164,7 @@ fn paths() {
     store.accepts(&to(VariableType::Int, key_path(json_path(read("json_obj"), "$.a"), "b")));
 }
 
-/// 02/T-9: what nodes put out. The node before the edge is the one whose output is assigned.
+/// 02/T-9, 06/U-10: what nodes put out. The node before the edge is the one whose output is assigned.
 #[test]
 fn node_outputs() {
     use VariableType::{Bool, Int, JsonArr, JsonObj, Str, WfRunId};

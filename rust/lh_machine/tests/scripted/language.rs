@@ -7,7 +7,7 @@
 //! `run_child SPEC [id=VALUE] [major=NUMBER] [VAR=VALUE]...`, `run_named VALUE ...` (the WfSpec's name is a value),
 //! `wait_child VALUE`, `event DEF [timeout=VALUE]`, `throw DEF [VALUE]`.
 //! `user DEF [version=N] [user=VALUE] [group=VALUE] [notes=VALUE] [cancel_as=VALUE] [arrival=TRIGGER]... [assigned=TRIGGER]...`
-//! with TRIGGER one of `DELAY/cancel`, `DELAY/task,DEF[,VALUE]...`, `DELAY/reassign[,user=VALUE][,group=VALUE]`.
+//! with TRIGGER one of `DELAY/cancel`, `DELAY/task,DEF[,VALUE]...[,set=VAR:VALUE]`, `DELAY/reassign[,user=VALUE][,group=VALUE]`.
 //! `set=VAR:VALUE` on any node puts an ASSIGN on its outgoing edge, `add=VAR:VALUE` an ADD, `on=FAILURE>THREAD` a failure
 //! handler on the node, where FAILURE is a name, `error`, `exception` or `any`. Values are `int:5`, `str:x`,
 //! `bool:true`, `double:1.5`, `json:{...}`, `null`, `$variable`, `@node` (output of a node).
@@ -377,10 +377,10 @@ fn trigger(word: &str) -> Option<pb::UtActionTrigger> {
         "task" => ut::Action::Task(ut::UtaTask {
             task: Some(pb::TaskNode {
                 task_to_execute: Some(TaskToExecute::TaskDefId(pb::TaskDefId { name: parts[1].to_owned() })),
-                variables: parts[2..].iter().map(|part| assignment(part)).collect(),
+                variables: parts[2..].iter().filter(|part| !part.contains('=')).map(|part| assignment(part)).collect(),
                 ..Default::default()
             }),
-            mutations: Vec::new(),
+            mutations: parts[2..].iter().filter_map(|part| mutation(part)).collect(),
         }),
         other => panic!("unknown action {other}"),
     };
