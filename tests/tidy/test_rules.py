@@ -15,7 +15,7 @@ def test_the_list_only_shrinks() -> None:
 
 
 def test_reasons_are_given_only_where_no_test_is() -> None:
-    """A rule that cannot be tested says why in a sentence; it is a rule, no test cites it, and it is on no other list."""
+    """What cannot be tested says why in a sentence; it is a rule, no test cites it, and it is on no other list."""
     given = reasons()
     assert all(len(reason.split()) >= 4 for reason in given.values())
     assert in_order(given.keys() - defined_rules()) == []

@@ -208,6 +208,20 @@ mod tests {
         }
     }
 
+    /// 03/E-002: a command that is not answered within 60 s; time is that of the runtime, which is paused.
+    #[tokio::test(start_paused = true)]
+    async fn a_call_that_takes_too_long_ends() {
+        let response = Answering::unary(std::future::pending()).await.unwrap();
+        let status = Status::from_header_map(response.headers()).unwrap();
+        assert_eq!(status.code(), tonic::Code::DeadlineExceeded);
+        let nearly = Answering::unary(async {
+            tokio::time::sleep(Duration::from_secs(59)).await;
+            Err(Status::not_found("nothing"))
+        });
+        let status = Status::from_header_map(nearly.await.unwrap().headers()).unwrap();
+        assert_eq!(status.code(), tonic::Code::NotFound);
+    }
+
     /// 08/T-3: unknown and empty names.
     #[test]
     fn unknown_tenants_are_denied() {

@@ -71,7 +71,7 @@ fn inner_names_are_free() {
     Store::new().accepts(&flow([("a thread_name", thread)]));
 }
 
-/// 02/N-5, 02/X-35: names of thrown failures.
+/// 02/N-5, 02/X-35, 03/E-501: names of thrown failures; the nine names of LHErrorType, with their numbers, are reserved.
 #[test]
 fn failures_thrown_by_exit_have_names_of_their_own() {
     let store = Store::new();
@@ -81,7 +81,7 @@ fn failures_thrown_by_exit_have_names_of_their_own() {
         &["Node 1-node invalid", "Invalid name for exception: not_a_name"],
     );
     store.refuses(&around(exit_failing("")), &["Invalid name for exception: "]);
-    for reserved in [
+    let reserved = [
         "CHILD_FAILURE",
         "VAR_SUB_ERROR",
         "VAR_MUTATION_ERROR",
@@ -91,9 +91,12 @@ fn failures_thrown_by_exit_have_names_of_their_own() {
         "VAR_ERROR",
         "TASK_ERROR",
         "INTERNAL_ERROR",
-    ] {
+    ];
+    for (number, reserved) in reserved.into_iter().enumerate() {
+        assert_eq!(pb::LhErrorType::from_str_name(reserved).map(i32::from), i32::try_from(number).ok());
         store.refuses(&around(exit_failing(reserved)), &["is reserved!"]);
     }
+    assert!(pb::LhErrorType::try_from(9).is_err());
 }
 
 /// 02/N-5: `specific_failure` of a node's handler is one of the nine or a name.

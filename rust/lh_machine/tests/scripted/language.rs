@@ -8,7 +8,8 @@
 //! `wait_child VALUE`, `event DEF [timeout=VALUE]`, `throw DEF [VALUE]`.
 //! `user DEF [version=N] [user=VALUE] [group=VALUE] [notes=VALUE] [cancel_as=VALUE] [arrival=TRIGGER]... [assigned=TRIGGER]...`
 //! with TRIGGER one of `DELAY/cancel`, `DELAY/task,DEF[,VALUE]...[,set=VAR:VALUE]`, `DELAY/reassign[,user=VALUE][,group=VALUE]`.
-//! `set=VAR:VALUE` on any node puts an ASSIGN on its outgoing edge, `add=VAR:VALUE` an ADD, `on=FAILURE>THREAD` a failure
+//! `set=VAR:VALUE` on any node puts an ASSIGN on its outgoing edge, `add=VAR:VALUE` an ADD, `if=VALUE` a condition,
+//! `on=FAILURE>THREAD` a failure
 //! handler on the node, where FAILURE is a name, `error`, `exception` or `any`. Values are `int:5`, `str:x`,
 //! `bool:true`, `double:1.5`, `json:{...}`, `null`, `$variable`, `@node` (output of a node).
 //! A variable is private; `+` before its name makes it public, `^` inherited, `?` searchable. `~retention=SECONDS` and
@@ -189,7 +190,8 @@ fn thread_spec(head: &str, body: &str) -> pb::ThreadSpec {
             node.outgoing_edges.push(pb::Edge { sink_node_name, variable_mutations: mutations, ..Default::default() });
         } else if let Some(next) = texts.get(index + 1) {
             let sink_node_name = format!("{}-{}", index + 1, next.split_whitespace().next().unwrap());
-            node.outgoing_edges.push(pb::Edge { sink_node_name, variable_mutations: mutations, ..Default::default() });
+            let edge_condition = condition(&words);
+            node.outgoing_edges.push(pb::Edge { sink_node_name, variable_mutations: mutations, edge_condition });
         }
         nodes.push((format!("{index}-{}", words[0]), node));
     }
@@ -212,6 +214,11 @@ fn mutation(word: &str) -> Option<pb::VariableMutation> {
     })
 }
 
+fn condition(words: &[&str]) -> Option<pb::edge::EdgeCondition> {
+    let value = words.iter().find_map(|word| word.strip_prefix("if="))?;
+    Some(pb::edge::EdgeCondition::Condition(assignment(value)))
+}
+
 fn handler(text: &str) -> pb::FailureHandlerDef {
     use pb::failure_handler_def::{FailureToCatch, LhFailureType};
     let (failure, thread) = text.split_once('>').unwrap();
@@ -227,7 +234,7 @@ fn handler(text: &str) -> pb::FailureHandlerDef {
 /// The words `VAR=VALUE` that give values to the variables of another thread or run.
 fn inputs(words: &[&str]) -> BTreeMap<String, pb::VariableAssignment> {
     let pairs = words.iter().filter_map(|word| word.split_once('='));
-    let reserved = ["set", "add", "on", "over", "id", "major"];
+    let reserved = ["set", "add", "if", "on", "over", "id", "major"];
     let given = pairs.filter(|(name, _)| !reserved.contains(name));
     given.map(|(name, value)| (name.to_owned(), assignment(value))).collect()
 }

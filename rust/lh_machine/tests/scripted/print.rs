@@ -236,6 +236,7 @@ pub fn run(world: &World, id: &str) -> String {
         }
     }
     text.push('\n');
+    assert!(wf_run.thread_runs.iter().all(|thread| thread.wf_spec_id == wf_run.wf_spec_id), "03/E-205");
     if !is_single || !wf_run.thread_runs.iter().all(|thread| thread.halt_reasons.is_empty()) {
         wf_run.thread_runs.iter().for_each(|thread| text.push_str(&thread_line(thread)));
     }
@@ -249,6 +250,8 @@ pub fn run(world: &World, id: &str) -> String {
     let request = pb::ListNodeRunsRequest { wf_run_id: Some(id.clone()), limit: Some(1000), ..Default::default() };
     let nodes = pb::NodeRunList::decode(&*fetch(world, &Read::NodeRuns(request)).unwrap()).unwrap();
     for node_run in nodes.results {
+        // Nothing is migrated here, so all carry the version of the run (03/E-205).
+        assert_eq!(node_run.wf_spec_id, wf_run.wf_spec_id);
         text.push_str(&node_line(world, &node_run));
     }
     text
