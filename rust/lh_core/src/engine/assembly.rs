@@ -86,6 +86,7 @@ async fn open(plan: Plan) -> io::Result<(Server, Started)> {
         run_shards: settings.run_shards,
         memory_bytes: settings.memory_limit_bytes,
         segment_bytes,
+        flush_slice: shard::limits::FLUSH_SLICE,
         failure: failed,
     };
     let shards = RunningShards::open(&environment, stores, &runner, &config)?;
