@@ -152,6 +152,7 @@ impl RunningShards {
         let opened = Self { handles: shards.handles().to_vec(), task: tokio::spawn(shards.run()) };
         runner.shards.connect(ShardHandles { run: opened.run().to_vec(), meta: opened.meta().clone() });
         tokio::spawn(runner.timers.clone().run());
+        tokio::spawn(runner.tasks.clone().watch());
         Ok(opened)
     }
 

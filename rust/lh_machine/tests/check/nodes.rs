@@ -46,16 +46,16 @@ fn backoff(base_interval_ms: i32, max_delay_ms: i64, multiplier: f32) -> pb::Tas
     pb::TaskNode { exponential_backoff: Some(policy), ..task("nothing", vec![]) }
 }
 
-/// 02/X-22: retries.
+/// 02/X-22, 04/TW-56e: retries.
 #[test]
 fn retries() {
     let store = Store::new();
     store.accepts(&around(Kind::Task(pb::TaskNode { retries: 3, ..task("nothing", vec![]) })));
     store.accepts(&around(Kind::Task(backoff(100, 100, 1.0))));
     let refused = [
-        (pb::TaskNode { retries: -1, ..task("nothing", vec![]) }, "retries"),
-        (backoff(0, 100, 1.0), "base_interval_ms"),
-        (backoff(-5, 100, 1.0), "base_interval_ms"),
+        (pb::TaskNode { retries: -1, ..task("nothing", vec![]) }, "negative retries"),
+        (backoff(0, 100, 1.0), "Base interval must be > 0"),
+        (backoff(-5, 100, 1.0), "Base interval must be > 0"),
         (backoff(100, 1_000, 0.5), "multiplier"),
         (backoff(100, 1_000, f32::NAN), "multiplier"),
         (backoff(100, 99, 2.0), "max_delay_ms"),

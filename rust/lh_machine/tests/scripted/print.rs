@@ -22,6 +22,7 @@ pub fn effects(effects: &Effects) -> String {
     }
     for dispatch in &effects.tasks {
         let task = &dispatch.task;
+        assert!(task.source.as_ref().is_some_and(|source| source.wf_spec_id.is_some()), "04/TW-12");
         let inputs: Vec<String> =
             task.variables.iter().map(|input| format!("{}={}", input.var_name, value(input.value.as_ref()))).collect();
         let guid = task.task_run_id.as_ref().map(|id| short(&id.task_guid)).unwrap_or_default();
@@ -476,7 +477,12 @@ fn attempt_line(attempt: &pb::TaskAttempt) -> String {
     }
     match &attempt.result {
         Some(task_attempt::Result::Output(output)) => text.push_str(&format!(" output={}", value(Some(output)))),
-        Some(task_attempt::Result::Error(error)) => text.push_str(&format!(" error='{}'", error.message)),
+        Some(task_attempt::Result::Error(error)) => {
+            text.push_str(&format!(" error='{}'", error.message));
+            if attempt.status() == pb::TaskStatus::TaskFailed && error.r#type != 0 {
+                text.push_str(&format!(" type={}", error.r#type().as_str_name()));
+            }
+        }
         Some(task_attempt::Result::Exception(exception)) => text.push_str(&format!(" exception={}", exception.name)),
         None => {}
     }
