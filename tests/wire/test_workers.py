@@ -98,7 +98,7 @@ def test_polls_need_neither_a_registration_nor_a_task_def(client: Client) -> Non
 
 
 def test_anybody_may_report(client: Client) -> None:
-    """04/TW-36, TW-77, TW-74: over another connection than the one that polled; what is answered can be read at once."""
+    """04/TW-36, TW-77, TW-74: over another connection; what was answered can be read at once."""
 
     async def work() -> str:
         return ""

@@ -291,6 +291,34 @@ fn throw_event() {
     store.refuses(&throwing("str-thrown", Some(read("json_obj"))), &["Event content invalid", "JSON_OBJ"]);
 }
 
+/// 01/STA-6: the content of a failure may be of any type; so may event content and iterables that are not known yet.
+#[test]
+fn content_that_is_not_checked() {
+    let mut store = Store::new();
+    store.task("gives-anything", &[], None);
+    for variable in all_variables() {
+        let failure_def = pb::FailureDef {
+            failure_name: "bad".to_owned(),
+            message: String::new(),
+            content: Some(read(&variable.var_def.unwrap().name)),
+        };
+        store.accepts(&around(Kind::Exit(pb::ExitNode {
+            result: Some(pb::exit_node::Result::FailureDef(failure_def)),
+        })));
+    }
+    let event_def_id = Some(pb::WorkflowEventDefId { name: "str-thrown".to_owned() });
+    let content = Some(json_path(read("json_obj"), "$.number"));
+    store.accepts(&around(Kind::ThrowEvent(pb::ThrowEventNode { event_def_id, content })));
+    let start = pb::StartMultipleThreadsNode {
+        thread_spec_name: "child".to_owned(),
+        iterable: Some(json_path(read("json_obj"), "$.list")),
+        variables: [("n".to_owned(), json_path(read("json_obj"), "$.n"))].into(),
+    };
+    let child = idle_thread(vec![var("n", VariableType::Int)]);
+    let main = thread_around(all_variables(), Kind::StartMultipleThreads(start));
+    store.accepts(&flow([("main", main), ("child", child)]));
+}
+
 /// 02/X-35: what is returned must be something; unknown is something.
 #[test]
 fn exits() {

@@ -245,6 +245,10 @@ pub fn run(world: &World, id: &str) -> String {
     let variables = pb::VariableList::decode(&*fetch(world, &Read::Variables(request)).unwrap()).unwrap();
     for variable in variables.results {
         let id = variable.id.unwrap_or_default();
+        // Whatever mutates it (01/VAL-7).
+        assert_eq!(variable.wf_spec_id, wf_run.wf_spec_id);
+        let owner = wf_run.thread_runs.iter().find(|thread| thread.number == id.thread_run_number);
+        assert!(owner.is_none_or(|owner| owner.start_time == variable.created_at), "{}", id.name);
         let name = if id.thread_run_number == 0 { id.name } else { format!("{}/{}", id.thread_run_number, id.name) };
         text.push_str(&format!("  {name} = {}\n", value(variable.value.as_ref())));
     }
