@@ -29,7 +29,9 @@ pub fn rearm(run: &mut Run, context: &mut Context<'_>) {
         Some(due_ms) if run.armed_ms == 0 || due_ms < run.armed_ms => {
             disarm(run, context);
             run.armed_ms = due_ms;
-            context.writes.insert(key::wake(due_ms, &run.tenant, &run.id()), Some(Vec::new()));
+            let before = context.writes.insert(key::wake(due_ms, &run.tenant, &run.id()), Some(Vec::new()));
+            // Armed again after a disarm that no flush has written yet: the store still has this wake-up.
+            run.stored.armed = before == Some(None);
             context.effects.timers.push(arm(run));
         }
         None if run.is_terminal() => disarm(run, context),
