@@ -1,7 +1,7 @@
 # Everything one does with this repository; `make` alone lists it. Stamp files in .venv/ make the second time fast.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help build run test test-rust test-python test-wire verify fix bench bench-suites load load-web fuzz sim kill-walk status clean
+.PHONY: help build run test test-rust test-python test-wire verify fix bench bench-suites load load-web fuzz sim sim-mutants kill-walk status clean
 
 VENV := .venv
 WIRE := .venv-wire
@@ -43,6 +43,7 @@ verify: build ## check style, types, lints and layout; never writes
 	$(PY) -m mypy.stubtest littlehorse._core --allowlist tools/stubtest-allowlist.txt
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
+	cargo clippy --locked -p lh_sim --features mutants --all-targets -- -D warnings
 	$(PY) -m pytest tests/tidy -q
 
 fix: build ## format and repair what can be repaired by itself
@@ -73,7 +74,10 @@ fuzz: $(STAMPS)/requirements ## look for inputs that break a property (TARGET=ma
 		-- -max_total_time=$(SECONDS) -timeout=20 -rss_limit_mb=2048 -max_len=4096
 
 sim: $(STAMPS)/requirements ## replay a seed of the simulator (SEED=7), or run many (SEEDS=500)
-	@cargo run --locked --release --quiet -p lh_sim -- $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),500))
+	@cargo run --locked --profile sim --quiet -p lh_sim -- $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),500))
+
+sim-mutants: $(STAMPS)/requirements ## in how many seeds the simulator finds each planted bug (SEEDS=100)
+	@cargo run --locked --profile sim --quiet -p lh_sim --features mutants -- mutants --seeds $(or $(SEEDS),100)
 
 status: build ## print which RPCs of the contract are built, from the route table
 	@$(PY) tools/status.py
@@ -85,6 +89,8 @@ clean: ## remove all that was built
 test-rust: build
 	@echo "== Rust tests"
 	$(CARGO_TEST)
+	@echo "== Bugs planted in the engine, found by the simulator"
+	cargo test --locked -p lh_sim --features mutants --test mutants
 
 test-python: build $(STAMPS)/load $(WIRE)/stamp
 	@echo "== Python tests, our own SDK"

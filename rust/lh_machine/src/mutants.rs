@@ -10,8 +10,6 @@ pub enum Mutant {
     FailedSyncIgnored,
     /// A record whose payload does not match its checksum is taken from the log.
     TornTailAccepted,
-    /// What an unfinished write left behind is not wiped before new records are written.
-    TornTailKept,
     /// The log is cut behind what the store has, not behind what it persisted.
     LogCutTooEarly,
     /// Armed wake-ups are forgotten at a restart.
@@ -36,8 +34,6 @@ pub enum Mutant {
     TimeoutForgotten,
     /// A retry does not wait for its backoff.
     BackoffSkipped,
-    /// Records are fetched past the set that is being written.
-    StaleFetch,
     /// Runs are evicted although the store does not have their last change.
     DirtyRunEvicted,
     /// A start does not look whether the run exists.
@@ -46,11 +42,10 @@ pub enum Mutant {
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 17] = [
         Self::AckBeforeSync,
         Self::FailedSyncIgnored,
         Self::TornTailAccepted,
-        Self::TornTailKept,
         Self::LogCutTooEarly,
         Self::TimersLostAtRestart,
         Self::OutboxLostAtRestart,
@@ -63,7 +58,6 @@ impl Mutant {
         Self::ReportTwice,
         Self::TimeoutForgotten,
         Self::BackoffSkipped,
-        Self::StaleFetch,
         Self::DirtyRunEvicted,
         Self::StartTwice,
     ];

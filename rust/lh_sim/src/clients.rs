@@ -63,6 +63,24 @@ pub async fn define(world: Arc<World>, mut random: Random) {
     }
 }
 
+/// Defines TaskDefs that nobody uses, one after the other, each once whatever came of it, until the faults are over: so
+/// that nobody sends again what a crash kept from the shards.
+pub async fn define_spares(world: Arc<World>, mut random: Random) {
+    for number in 0_u64.. {
+        sleep(Duration::from_millis(random.within(50..2_000))).await;
+        if world.is_calm() {
+            return;
+        }
+        let Some(server) = world.server() else { continue };
+        let spec = format!("spare-{number}");
+        let kind = specs::spare(&spec);
+        let call = world.call();
+        world.note(Event::Define { call, spec });
+        let outcome = outcome(server.define(kind), Duration::from_millis(world.plan.deadline_ms)).await;
+        world.note(Event::Defined { call, outcome });
+    }
+}
+
 /// Starts all runs, one every now and then, each by a client of its own.
 pub async fn start(world: Arc<World>, mut random: Random) {
     let plan = world.plan;

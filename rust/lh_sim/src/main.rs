@@ -1,5 +1,9 @@
 //! `lh_sim --seed N`: one run, with its trace hash, twice. `lh_sim --seeds N [--first N]`: many. `lh_sim check FILE`: a
-//! recorded history. Exit code 1 if anything was violated.
+//! recorded history. `lh_sim mutants --seeds N [--only NAME]` (feature `mutants`): every planted bug in N seeds. Exit code 1
+//! if anything was violated, or if a planted bug was not found.
+
+#[cfg(feature = "mutants")]
+mod mutants;
 
 use std::{
     fs::File,
@@ -26,6 +30,11 @@ fn main() -> ExitCode {
     };
     match (words.first(), number("--seed"), number("--seeds")) {
         (Some(&"check"), ..) => check(words.get(1).copied().unwrap_or_default()),
+        #[cfg(feature = "mutants")]
+        (Some(&"mutants"), ..) => {
+            let only = words.iter().position(|word| *word == "--only").and_then(|at| words.get(at + 1));
+            mutants::hunt(number("--first").unwrap_or(1), number("--seeds").unwrap_or(20), only.copied())
+        }
         (_, Some(seed), _) => one(seed, words.contains(&"--history")),
         (_, _, Some(seeds)) => many(number("--first").unwrap_or(1), seeds),
         _ => {

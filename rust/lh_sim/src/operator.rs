@@ -21,8 +21,8 @@ use crate::{
     world::World,
 };
 
-/// Operations of disk and stores among which a mishap is chosen: more than most processes do.
-const OPERATIONS: u64 = 900;
+/// Operations of disk and stores among which a mishap is chosen: while a process opens, soon after, or later.
+const OPERATIONS: [u64; 3] = [60, 200, 800];
 
 /// Longest pause until an ended process is started again.
 const LONGEST_PAUSE_MS: u64 = 1_500;
@@ -115,7 +115,8 @@ impl Operator {
                         world.calmed.notified().await;
                     }
                     server.power.calm();
-                    Ok(())
+                    // Somebody may not have noticed yet what failed; a new process has no such past.
+                    Ok(server.power.has_failed().then(|| "an operation has failed".to_owned()))
                 }
                 // It has failed, which is said elsewhere.
                 Ok(false) => std::future::pending().await,
@@ -134,7 +135,7 @@ impl Operator {
             }
             () = server.power.went_off() => Ok(Some("ended during an operation".to_owned())),
             () = &mut life => Ok(Some("killed".to_owned())),
-            served = serve => served.map(|()| None),
+            served = serve => served,
         }
     }
 
@@ -170,10 +171,11 @@ impl Operator {
 }
 
 fn mishaps(plan: &Plan, random: &mut Random) -> Mishaps {
-    Mishaps {
-        end_at: random.chance(plan.torn_percent).then(|| random.within(1..OPERATIONS)),
-        fail_at: random.chance(plan.error_percent).then(|| random.within(1..OPERATIONS)),
-    }
+    let mut choose = |percent: u64| {
+        let most = *random.pick(&OPERATIONS);
+        random.chance(percent).then(|| random.within(1..most))
+    };
+    Mishaps { end_at: choose(plan.torn_percent), fail_at: choose(plan.error_percent) }
 }
 
 /// A flipped bit in what was synced is noticed, or changes nothing (I19). The server goes on without it.

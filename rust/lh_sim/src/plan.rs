@@ -53,7 +53,8 @@ pub struct Plan {
 impl Plan {
     /// The plan of a seed.
     pub fn new(random: &mut Random) -> Self {
-        let segment_bytes = *random.pick(&[8_u64, 16, 64]) << 10;
+        // Larger than any batch of so few clients.
+        let segment_bytes = *random.pick(&[32_u64, 48, 96]) << 10;
         let faults_ms = random.within(15_000..45_000);
         let runs = random.within(15..60);
         let sometimes = |random: &mut Random, percent: u64, range: std::ops::Range<u64>| {
@@ -75,10 +76,10 @@ impl Plan {
                 slow_percent: *random.pick(&[0, 1, 3]),
             },
             memory_bytes: *random.pick(&[1 << 30, 40 << 10, 4 << 10]),
-            log: LogConfig { cluster: CLUSTER, segment_bytes, persist_bytes: segment_bytes * random.within(1..4) },
+            log: LogConfig { cluster: CLUSTER, segment_bytes, persist_bytes: segment_bytes * random.within(1..3) },
             life_ms: sometimes(random, 85, 2_000..15_000),
             torn_percent: *random.pick(&[0, 40, 80]),
-            error_percent: *random.pick(&[0, 0, 20]),
+            error_percent: *random.pick(&[0, 0, 30, 60]),
             full_ms: sometimes(random, 25, 4_000..20_000),
             jump_ms: sometimes(random, 40, 2_000..10_000),
             rot_percent: *random.pick(&[0, 30]),

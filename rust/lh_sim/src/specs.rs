@@ -49,6 +49,14 @@ pub fn definitions(name: &str, task_defs: u64, random: &mut Random) -> Kind {
     Kind::MetaWrite(internal::MetaWrite { expects: Vec::new(), writes })
 }
 
+/// The command that defines a TaskDef that no WfSpec uses.
+pub fn spare(name: &str) -> Kind {
+    let definition = pb::TaskDef { id: Some(pb::TaskDefId { name: name.to_owned() }), ..Default::default() };
+    let key = key::meta(MetaKind::TaskDef, TENANT, name, &[]);
+    let write = meta_write::Write { key, value: Some(definition.encode_to_vec()) };
+    Kind::MetaWrite(internal::MetaWrite { expects: Vec::new(), writes: vec![write] })
+}
+
 fn wf_spec(name: &str, task_defs: u64, random: &mut Random) -> pb::WfSpec {
     let mut thread_specs = BTreeMap::new();
     let has_children = random.chance(30);

@@ -75,19 +75,16 @@ impl AtWork<'_> {
             if self.server.runner.tasks.poll(self.stream, request).is_err() {
                 return;
             }
-            loop {
-                match timeout(CHANGE_AFTER, self.deliveries.recv()).await {
-                    Ok(Some(Delivery::Task { task, .. })) => {
-                        if !self.handle(*task, random).await {
-                            return;
-                        }
-                        break;
+            match timeout(CHANGE_AFTER, self.deliveries.recv()).await {
+                Ok(Some(Delivery::Task { task, .. })) => {
+                    if !self.handle(*task, random).await {
+                        return;
                     }
-                    Ok(_) => return,
-                    // A second poll waits beside the first one, on a worker that leaves sometimes.
-                    Err(_) if self.server.power.is_off() || random.chance(20) => return,
-                    Err(_) => break,
                 }
+                Ok(_) => return,
+                Err(_) if self.server.power.is_off() || random.chance(20) => return,
+                // The next poll waits beside this one.
+                Err(_) => {}
             }
         }
     }
@@ -161,6 +158,7 @@ impl Reporter {
             status: status as i32,
             attempt_number: self.task.attempt_number,
             result: Some(result),
+            log_output: random.chance(15).then(|| chatter(random)),
             ..Default::default()
         };
         for _ in 0..TRIES {
@@ -177,6 +175,12 @@ impl Reporter {
             sleep(Duration::from_millis(random.within(1..500))).await;
         }
     }
+}
+
+/// What a worker prints: makes records of several sectors.
+fn chatter(random: &mut Random) -> pb::VariableValue {
+    let text = "x".repeat(random.within(0..900) as usize);
+    pb::VariableValue { value: Some(pb::variable_value::Value::Str(text)) }
 }
 
 fn result(is_success: bool, token: &str) -> (pb::TaskStatus, pb::report_task_run::Result) {

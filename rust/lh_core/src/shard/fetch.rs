@@ -7,10 +7,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError, mpsc},
 };
 
-use lh_machine::{
-    FlushSet,
-    mutants::{self, Mutant},
-};
+use lh_machine::FlushSet;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::{
@@ -126,7 +123,7 @@ impl Reading {
 
     fn look_up(&self, keys: Vec<Vec<u8>>) -> io::Result<Values> {
         // Taken before the store is asked: a set that is gone by now is in the store.
-        let set = self.being_written.get().filter(|_| !mutants::is_on(Mutant::StaleFetch));
+        let set = self.being_written.get();
         let mut values = Vec::with_capacity(keys.len());
         let mut missing = Vec::new();
         for key in keys {

@@ -256,7 +256,7 @@ fn reopen(
 ) -> Result<Current, LogError> {
     let name = format::segment_name(sequence);
     let mut file = disk.open(&name, config.segment_bytes).map_err(LogError::io(&name))?;
-    if torn && !mutants::is_on(Mutant::TornTailKept) {
+    if torn {
         let zeros = vec![0; config.segment_bytes.saturating_sub(offset) as usize];
         file.write_at(offset, &zeros).map_err(LogError::io(&name))?;
         file.sync().map_err(LogError::io(&name))?;
