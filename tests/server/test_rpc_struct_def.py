@@ -36,7 +36,7 @@ def test_versions_count_from_zero(server: FakeServer) -> None:
 
 
 def test_get_takes_an_exact_version_or_the_latest(server: FakeServer) -> None:
-    """02/SD-8: -1 is the latest, unset is 0."""
+    """02/SD-8, 01/STR-8: -1 is the latest, unset is 0."""
     first, second = put(server, "car", "make"), put(server, "car", "model")
     assert server.call("GetStructDef", StructDefId(name="car"), StructDef) == first
     assert server.call("GetStructDef", StructDefId(name="car", version=-1), StructDef) == second
@@ -47,7 +47,7 @@ def test_get_takes_an_exact_version_or_the_latest(server: FakeServer) -> None:
 
 
 def test_delete_takes_one_version(server: FakeServer) -> None:
-    """02/SD-8, D-2."""
+    """02/SD-8, D-2, 01/STR-8: what refers to it does not matter."""
     put(server, "car", "make")
     second = put(server, "car", "model")
     request = DeleteStructDefRequest(id=StructDefId(name="car"))

@@ -113,7 +113,7 @@ def test_oversized_inputs(client: Client, size: int) -> None:
     ("given", "returned"), [(10, 2 * MEBIBYTE), (600 * 1024, 600 * 1024)], ids=["output-alone", "input-and-output"]
 )
 def test_oversized_results(client: Client, given: int, returned: int) -> None:
-    """01/SIZ-3, 04/TW-47, TW-48: an OUTPUT_SERDE_ERROR that says RESOURCE_EXHAUSTED; the report is answered."""
+    """01/SIZ-3, 04/TW-47, TW-48, TW-49: an OUTPUT_SERDE_ERROR that says RESOURCE_EXHAUSTED; the report is answered."""
 
     async def grow(text: str) -> str:
         return text

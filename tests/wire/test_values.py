@@ -173,7 +173,7 @@ def test_format_strings_and_dynamic_tasks(client: Client) -> None:
 
 
 def test_masked_values_are_for_workers_only(client: Client) -> None:
-    """01/MSK-2, 04/TW-60, TW-61: reads show five asterisks where the worker saw the value."""
+    """01/MSK-1, MSK-2, 04/TW-60, TW-61: reads show five asterisks where the worker saw the value."""
     received: list[str] = []
 
     async def charge(

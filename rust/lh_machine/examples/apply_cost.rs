@@ -4,7 +4,7 @@
 //! of JSON. With `--flush-sets` the flush sets of the 10-task chain are written to FILE, for whoever measures what a store
 //! takes to write them: per set its number of entries, per entry key length, value length + 1 (0 = delete), key, value;
 //! all numbers are little-endian u32.
-#![allow(clippy::unwrap_used, clippy::disallowed_methods)]
+#![allow(clippy::disallowed_types, clippy::unwrap_used, clippy::disallowed_methods)]
 
 #[path = "../tests/scripted/language.rs"]
 #[allow(dead_code)]

@@ -89,13 +89,21 @@ impl Replica {
     }
 
     fn flush(&mut self) {
-        for (key, value) in self.state.take_flush().writes {
+        self.state.begin_flush();
+        assert!(self.flush_slice(usize::MAX));
+    }
+
+    /// Encodes so many more runs of the set that was begun; true if the store has it now.
+    fn flush_slice(&mut self, runs: usize) -> bool {
+        let Some(set) = self.state.continue_flush(runs) else { return false };
+        for (key, value) in set.writes {
             match value {
                 Some(value) => self.store.insert(key, value),
                 None => self.store.remove(&key),
             };
         }
         self.state.flushed();
+        true
     }
 
     /// A new machine on what the store has: as after a crash right behind a flush.
@@ -363,6 +371,46 @@ fn problems(replica: &mut Replica) -> Vec<String> {
     let mut second = Audit::naming(&replica.state, &owns, first.unmatched());
     replica.store.iter().for_each(|(key, value)| second.entry(key, value));
     [first.into_problems(), second.into_problems()].concat()
+}
+
+/// A set that is encoded in slices, with commands between them, is the set that would have been taken at its beginning.
+fn slice_seed(seed: u64) {
+    let mut numbers = Numbers(seed * 2 + 1);
+    let (mut whole, mut sliced) = (Replica::new(), Replica::new());
+    let mut outside = Outside::default();
+    let mut kinds = definitions(&mut outside);
+    kinds.reverse();
+    let (mut now_ms, mut sets, mut in_between) = (1_000, 0, 0);
+    let mut is_begun = false;
+    for step in 0..400 {
+        now_ms += numbers.below(60) as i64;
+        let kind = kinds.pop().unwrap_or_else(|| outside.next(&mut numbers, now_ms));
+        let command = Command { tenant: TENANT.to_owned(), kind: Some(kind) };
+        let effects = whole.apply(now_ms, &command);
+        let same = sliced.apply(now_ms, &command);
+        assert_eq!(format!("{effects:?}"), format!("{same:?}"), "seed {seed} step {step}: {command:?}");
+        outside.note(&effects);
+        in_between += u64::from(is_begun);
+        if !is_begun && numbers.below(5) == 0 {
+            whole.flush();
+            sliced.state.begin_flush();
+            is_begun = true;
+        }
+        if is_begun && sliced.flush_slice(numbers.below(3) as usize) {
+            assert_eq!(difference(&whole, &sliced), Vec::<String>::new(), "seed {seed} step {step}");
+            sliced.state.evict(0);
+            is_begun = false;
+            sets += 1;
+        }
+    }
+    assert!(sets > 10 && in_between > 50, "seed {seed}: {sets} sets, {in_between} commands in between");
+}
+
+#[test]
+fn slices_are_one_set() {
+    for seed in 0..30 {
+        slice_seed(seed);
+    }
 }
 
 #[test]

@@ -180,7 +180,7 @@ fn wrong_items_are_refused_recursively() {
     );
 }
 
-/// Proves 01/STR-9 … 01/STR-12, checklist 11.
+/// Proves 01/STR-9, STR-10, STR-11, STR-12, checklist 11.
 #[test]
 fn struct_values() {
     let declared = struct_type("car", 2);
@@ -310,4 +310,21 @@ fn nesting_is_bounded() {
     let long_chain: Vec<String> = (0..60).map(|part| part.to_string()).collect();
     let ids: Vec<&str> = long_chain.iter().map(String::as_str).collect();
     assert!(refused(&prim(P::WfRunId), run(&ids)).contains("nested too deep"));
+}
+
+/// Proves 01/SIZ-5: neither length nor number of items or fields has a limit of its own.
+#[test]
+fn width_is_not_bounded() {
+    let numbers: Vec<VariableValue> = (0..100_000).map(int).collect();
+    for (declared, value) in [
+        (prim(P::Str), text(&"x".repeat(1_000_000))),
+        (prim(P::JsonArr), arr(&format!("[{}1]", "1,".repeat(100_000)))),
+        (array_of(prim(P::Int)), typed_items(prim(P::Int), numbers)),
+    ] {
+        assert_eq!(accepted(&declared, value.clone()), value);
+    }
+    let names: Vec<String> = (0..10_000).map(|number| format!("f{number}")).collect();
+    let fields: Vec<(&str, VariableValue)> =
+        std::iter::once(("name", text("Ann"))).chain(names.iter().map(|name| (name.as_str(), int(1)))).collect();
+    accepted(&struct_type("person", 0), structure(Some(id("person", 0)), &fields));
 }

@@ -123,6 +123,16 @@ fn assigning_structs_and_collections() {
     assert_eq!(changed(ages, NULL, Assign, typed_entries(prim(P::Int), prim(P::Int), [])), None);
 }
 
+/// Proves 01/ING-11: only what comes in is converted; what the variable held before is not looked at again.
+#[test]
+fn stored_values_are_not_validated_again() {
+    let numbers = array_of(prim(P::Int));
+    let stored = |rest: Vec<VariableValue>| {
+        typed_items(prim(P::Int), std::iter::once(text("from before")).chain(rest).collect::<Vec<_>>())
+    };
+    assert_eq!(changed(numbers, stored(vec![]), Extend, int(1)), Some(stored(vec![int(1)])));
+}
+
 /// Proves 01/ASG-10: a builder of another version builds the declared version.
 #[test]
 fn a_builder_builds_the_declared_version() {

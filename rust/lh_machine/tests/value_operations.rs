@@ -216,12 +216,21 @@ fn sizes() {
     }
 }
 
-/// Proves 01/MUT-18, 01/ASG-1 … 01/ASG-3, 01/ASG-7, checklist 16: sources and what is missing.
+/// Proves 01/MUT-18, 01/ASG-1, ASG-2, ASG-3, ASG-6, ASG-7, checklist 16: sources and what is missing.
 #[test]
 fn sources() {
     let world = World::new().with("x", int(3)).output("1-task", obj(r#"{"v":[1,2]}"#));
     assert_eq!(world.value(&var("x")), int(3));
     assert_eq!(world.value(&lit(NULL)), NULL);
+    // Literals are taken as they are: nobody pins their element types.
+    for literal in [items([text("a"), int(1)]), entries([(text("k"), int(1))])] {
+        assert_eq!(world.value(&lit(literal.clone())), literal);
+    }
+    assert_eq!(world.value(&size_of(lit(text("four")))), int(4));
+    assert_eq!(world.value(&map_builder(pb::MapBuilder::default())), entries([]));
+    let built =
+        World::new().def("empty", 0, &[]).value(&struct_builder(id("empty", 0), InlineStructBuilder::default()));
+    assert_eq!(built, structure(Some(id("empty", 0)), &[]));
     assert_eq!(world.value(&json_path(node("1-task"), "$.v[1]")), int(2));
     assert_eq!(world.failure(&node("2-task")), "Specified node 2-task has no output.");
     assert!(world.failure(&var("y")).contains("not in scope"));
@@ -350,7 +359,7 @@ fn containment() {
     }
 }
 
-/// Proves 01/CMP-4 … 01/CMP-7, checklist 29: conditions.
+/// Proves 01/CMP-4, CMP-5, CMP-6, CMP-7, checklist 29: conditions.
 #[test]
 fn conditions() {
     let world = World::new().with("yes", boolean(true)).with("no", boolean(false)).with("n", int(3)).with("null", NULL);

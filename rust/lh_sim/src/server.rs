@@ -101,6 +101,8 @@ pub fn open(
         run_shards: plan.run_shards,
         memory_bytes: plan.memory_bytes,
         segment_bytes: plan.log.segment_bytes,
+        // As many commands as can be between the beginning of a flush set and its end.
+        flush_slice: 1,
         failure: failure.clone(),
     };
     let runner = Arc::new(Runner::new(clock.clone(), failure));

@@ -5,9 +5,11 @@
 //!               ▲                  │ give_back: the claim found nothing, back to its old place
 //!               └──────────────────┘        (a poll whose stream is gone: its claim is undone, TW-23)
 //! ```
+//!
+//! A claim that takes too long (the shard cannot write) cuts the stream, so that its worker looks elsewhere (TW-25).
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::{
         Arc, Mutex, MutexGuard,
         atomic::{AtomicUsize, Ordering},
@@ -19,7 +21,10 @@ use lh_machine::{
     internal::{ClaimTask, UnclaimTask, command},
     pb,
 };
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::{
+    sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
+    time::{Instant, sleep},
+};
 
 use crate::{
     effects::shards::Shards,
@@ -63,6 +68,7 @@ struct Poll {
 
 struct Reserved {
     poll: Poll,
+    since: Instant,
     /// Kept here too, because the stream may be gone when the claim comes back.
     tenant: Arc<str>,
     task_def: Arc<str>,
@@ -115,6 +121,32 @@ impl Dispatcher {
         }
     }
 
+    /// Looks for claims that take too long, for ever; ends with its task.
+    pub async fn watch(self: Arc<Self>) {
+        loop {
+            sleep(limits::CLAIM_RECHECK).await;
+            self.cut_overdue();
+        }
+    }
+
+    /// Cuts the streams whose claims are not settled within the limit (TW-25). Such a claim may still be executed: then it
+    /// is undone, because its stream is gone.
+    fn cut_overdue(&self) {
+        let mut state = self.lock();
+        let overdue = |reserved: &Reserved| reserved.since.elapsed() >= limits::CLAIM_DEADLINE;
+        let streams: BTreeSet<u64> =
+            state.reserved.values().filter(|reserved| overdue(reserved)).map(|reserved| reserved.poll.stream).collect();
+        for number in streams {
+            let withdrawn = state.withdraw(number);
+            self.waiting.fetch_sub(withdrawn, Ordering::Relaxed);
+            if let Some(stream) = state.streams.get(&number) {
+                let failure = Failure::Unavailable("Task claim could not be processed in time".to_owned());
+                // The stream exists as long as its receiver does: a send cannot fail.
+                let _ = stream.deliveries.send(Delivery::Cut(failure));
+            }
+        }
+    }
+
     /// Puts polls back at their old place: their claim found nothing. All shards hear of it, because one that had a task
     /// meanwhile did not see these polls.
     pub fn give_back(&self, polls: Vec<u64>) {
@@ -158,7 +190,7 @@ impl Dispatcher {
 
 impl State {
     /// Lets a poll wait at the place that its number gives.
-    fn insert(&mut self, number: u64, Reserved { poll, tenant, task_def }: Reserved) {
+    fn insert(&mut self, number: u64, Reserved { poll, tenant, task_def, .. }: Reserved) {
         if let Some(stream) = self.streams.get_mut(&poll.stream) {
             stream.waiting.insert(number, task_def.clone());
         }
@@ -235,7 +267,8 @@ impl Polls for Dispatcher {
         state.last_number += 1;
         let number = state.last_number;
         let poll = Poll { stream, client_id: request.client_id, task_worker_version: request.task_worker_version };
-        state.insert(number, Reserved { poll, tenant: tenant.clone(), task_def: task_def.clone() });
+        let since = Instant::now();
+        state.insert(number, Reserved { poll, since, tenant: tenant.clone(), task_def: task_def.clone() });
         self.waiting.fetch_add(1, Ordering::Relaxed);
         drop(state);
         self.announce(&tenant, &task_def);
@@ -284,6 +317,7 @@ impl ClaimSource for Dispatcher {
         let Some(queue) = state.queues.get_mut(&tenant).and_then(|queues| queues.get_mut(&name)) else {
             return Vec::new();
         };
+        let since = Instant::now();
         let mut claims = Vec::with_capacity(limit.min(queue.len()));
         while claims.len() < limit
             && let Some((number, poll)) = queue.pop_first()
@@ -298,7 +332,7 @@ impl ClaimSource for Dispatcher {
                 stream.waiting.remove(&number);
                 stream.reserved += 1;
             }
-            state.reserved.insert(number, Reserved { poll, tenant: tenant.clone(), task_def: name.clone() });
+            state.reserved.insert(number, Reserved { poll, since, tenant: tenant.clone(), task_def: name.clone() });
         }
         self.waiting.fetch_sub(claims.len(), Ordering::Relaxed);
         claims

@@ -86,6 +86,7 @@ async fn open(plan: Plan) -> io::Result<(Server, Started)> {
         run_shards: settings.run_shards,
         memory_bytes: settings.memory_limit_bytes,
         segment_bytes,
+        flush_slice: shard::limits::FLUSH_SLICE,
         failure: failed,
     };
     let shards = RunningShards::open(&environment, stores, &runner, &config)?;
@@ -151,6 +152,7 @@ impl RunningShards {
         let opened = Self { handles: shards.handles().to_vec(), task: tokio::spawn(shards.run()) };
         runner.shards.connect(ShardHandles { run: opened.run().to_vec(), meta: opened.meta().clone() });
         tokio::spawn(runner.timers.clone().run());
+        tokio::spawn(runner.tasks.clone().watch());
         Ok(opened)
     }
 

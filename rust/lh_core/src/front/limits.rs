@@ -52,3 +52,9 @@ pub const MAX_WAITING_COLD_CALLS: usize = 1_024;
 
 /// How long an overloaded client should wait before it repeats a call (08/Q-8).
 pub const RETRY_DELAY: Duration = Duration::from_millis(500);
+
+/// How long a claim for a waiting poll may take before its stream is cut (04/TW-25).
+pub const CLAIM_DEADLINE: Duration = Duration::from_secs(10);
+
+/// How often claims that take long are looked for.
+pub const CLAIM_RECHECK: Duration = Duration::from_secs(1);

@@ -269,7 +269,7 @@ mod tests {
         }
     }
 
-    /// 08/A-8: grants that contradict the name; 08/P-8: no grant at all.
+    /// 08/A-8, 04/TW-33: grants that contradict the name; 08/P-8: no grant at all.
     #[test]
     fn unusual_grants() {
         let grant = |name| find(name).unwrap().grant;

@@ -39,6 +39,8 @@ pub struct Checkpoint {
 }
 
 struct Flushing {
+    /// The set is still being encoded, in turns with batches.
+    is_encoding: bool,
     /// What the store stands at afterwards.
     position: Position,
     persist: bool,
@@ -70,6 +72,11 @@ impl Checkpoint {
         self.askers.push(asker);
     }
 
+    /// True while a flush set is being encoded.
+    pub fn is_encoding(&self) -> bool {
+        self.flushing.as_ref().is_some_and(|flushing| flushing.is_encoding)
+    }
+
     /// When to look again whether a flush is due.
     pub fn alarm(&self) -> Option<Instant> {
         let since = self.dirty_since.filter(|_| self.flushing.is_none())?;
@@ -81,6 +88,7 @@ impl Checkpoint {
 impl<C: Consensus> Replica<C> {
     /// Begins a flush if one is due and none is under way.
     pub(super) fn checkpoint(&mut self) {
+        self.encode();
         if !self.serving || self.failed || self.checkpoint.flushing.is_some() {
             return;
         }
@@ -112,12 +120,22 @@ impl<C: Consensus> Replica<C> {
     }
 
     fn flush(&mut self, persist: bool) {
-        let set = Arc::new(self.parts.state.take_flush());
+        self.parts.state.begin_flush();
         self.checkpoint.dirty_since = None;
         let askers = std::mem::take(&mut self.checkpoint.askers);
-        self.checkpoint.flushing = Some(Flushing { position: applied(&self.parts.state), persist, askers });
+        let position = applied(&self.parts.state);
+        self.checkpoint.flushing = Some(Flushing { is_encoding: true, position, persist, askers });
+        self.encode();
+    }
+
+    /// Encodes the next slice of the flush set; hands the set over after the last one.
+    fn encode(&mut self) {
+        let Some(flushing) = self.checkpoint.flushing.as_mut().filter(|flushing| flushing.is_encoding) else { return };
+        let Some(set) = self.parts.state.continue_flush(self.parts.flush_slice) else { return };
+        flushing.is_encoding = false;
+        let set = Arc::new(set);
         self.parts.being_written.set(Some(set.clone()));
-        self.parts.flusher.flush(set, persist);
+        self.parts.flusher.flush(set, flushing.persist);
     }
 
     /// Between two batches: takes note of a finished flush and lets runs leave memory.

@@ -35,6 +35,12 @@ pub const CLAIMS_PER_QUEUE: usize = 1024;
 /// nothing.
 pub const BUSY_COMMANDS_PER_MS: f64 = 8.0;
 
+/// Below this rate (commands per ms) a shard waits awake for its sync: at most a tenth of a processor.
+pub const AWAKE_COMMANDS_PER_MS: f64 = 0.2;
+
+/// How long it does so, in ns: syncs of a disk without load take half of that.
+pub const AWAKE_NS: u64 = 1_000_000;
+
 /// Shortest distance of two closes of a busy shard, in ns: 1 ms adds half a millisecond to the median and costs
 /// throughput, none costs 60 % more fsyncs.
 pub const BATCH_WINDOW_NS: u64 = 500_000;
@@ -54,6 +60,9 @@ pub const FETCH_KEYS: usize = 1024;
 
 /// Dirty records from which a flush pays, if most of them are closed for good.
 pub const FLUSH_RECORDS: usize = 1500;
+
+/// Runs of a flush set that are encoded at a time, between two looks for what has arrived: some 0.3 ms.
+pub const FLUSH_SLICE: usize = 32;
 
 /// Closed records per live one from which a flush pays: a live record will be written again, a closed one will not.
 pub const FLUSH_CLOSED_PER_LIVE: usize = 2;

@@ -63,6 +63,8 @@ pub struct ShardsConfig {
     pub memory_bytes: usize,
     /// Size of a segment file of the log in bytes, see [`limits::SEGMENT_BYTES`].
     pub segment_bytes: u64,
+    /// Runs that are encoded for a flush between two looks at what has arrived, see [`limits::FLUSH_SLICE`].
+    pub flush_slice: usize,
     /// Called with a sentence when the server cannot go on (log or store failed, a bug in the machine). Nothing is
     /// acknowledged after it; the process should end.
     pub failure: Arc<dyn Fn(String) + Send + Sync>,
@@ -147,6 +149,7 @@ pub fn open_with(
             fetcher: fetcher.map_err(OpenError::Thread)?,
             flusher: flusher.map_err(OpenError::Thread)?,
             memory_bytes: config.memory_bytes / run_shards.max(1) as usize,
+            flush_slice: config.flush_slice,
             cut,
             failure: config.failure.clone(),
             inbox,

@@ -22,6 +22,12 @@ impl Pace {
         (self.last_close_ns + limits::BATCH_WINDOW_NS).saturating_sub(now_ns)
     }
 
+    /// True while the end of a sync is better awaited awake: few commands come, and the batch in flight is young. To fall
+    /// asleep and wake up again takes longer on an idle processor than all the rest of a command.
+    pub fn stays_awake(&self, now_ns: u64) -> bool {
+        self.rate < limits::AWAKE_COMMANDS_PER_MS && now_ns.saturating_sub(self.last_close_ns) < limits::AWAKE_NS
+    }
+
     /// A batch with this many commands was closed.
     pub fn closed(&mut self, now_ns: u64, commands: usize) {
         let elapsed_ns = now_ns.saturating_sub(self.last_close_ns).max(1) as f64;
@@ -50,6 +56,20 @@ mod tests {
         now_ns += 1_000_000_000;
         pace.closed(now_ns, 1);
         assert_eq!(pace.wait_ns(now_ns), 0);
+    }
+
+    #[test]
+    fn only_an_idle_shard_stays_awake_and_not_for_long() {
+        let mut pace = Pace::default();
+        let mut now_ns = 1_000_000_000;
+        pace.closed(now_ns, 1);
+        assert!(pace.stays_awake(now_ns + limits::AWAKE_NS - 1));
+        assert!(!pace.stays_awake(now_ns + limits::AWAKE_NS));
+        for _ in 0..100 {
+            now_ns += 1_000_000;
+            pace.closed(now_ns, 1);
+        }
+        assert!(!pace.stays_awake(now_ns));
     }
 
     #[test]

@@ -78,6 +78,8 @@ pub struct Parts<C> {
     pub flusher: Flusher,
     /// Bytes of runs that may be in memory.
     pub memory_bytes: usize,
+    /// Runs of a flush set that are encoded at a time.
+    pub flush_slice: usize,
     /// Index up to which the log was cut, see [`super::log::Kind::Cut`].
     pub cut: u64,
     /// Called with a sentence when the shard cannot go on.
@@ -202,6 +204,10 @@ impl<C: Consensus> Replica<C> {
         }
         let flush_at = self.checkpoint.alarm().filter(|_| self.serving);
         let alarm = flush_at.map_or(self.next_tick, |at| at.min(self.next_tick));
+        let stays_awake = self.checkpoint.is_encoding()
+            || matches!(self.parts.waits, Waits::Fine)
+                && self.in_flight.is_some()
+                && self.pace.stays_awake(self.parts.clock.monotonic_ns());
         tokio::select! {
             biased;
             Some(event) = self.parts.events.1.recv() => self.event(event),
@@ -216,6 +222,8 @@ impl<C: Consensus> Replica<C> {
                 }
             }
             () = tokio::time::sleep_until(alarm) => self.tick(),
+            // Whatever else waits for this thread has its turn, then the shard looks again.
+            () = tokio::task::yield_now(), if stays_awake => {}
         }
     }
 

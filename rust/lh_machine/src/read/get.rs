@@ -104,7 +104,7 @@ pub(super) fn checkpoint(
     let task_run = id.task_run.as_ref().ok_or_else(|| missing("task_run"))?;
     let wf_run_id = task_run.wf_run_id.as_ref().ok_or_else(|| missing("wf_run_id"))?;
     let key = key::checkpoint(tenant, wf_run_id, &task_run.task_guid, id.checkpoint_number);
-    let stored = match state.writes.get(&key).or_else(|| fetched.get(&key)) {
+    let stored = match state.unwritten(&key).or_else(|| fetched.get(&key)) {
         None => return Err(Stop::Need(vec![key])),
         Some(None) => {
             let shown = format!("{}/{}", task_run.task_guid, id.checkpoint_number);

@@ -1,6 +1,7 @@
-//! What the store must hold: taken as one set of whole log entries, encoded here once per flush (decision 002).
+//! What the store must hold: taken as one set of whole log entries, encoded here once per flush (decision 002), in
+//! slices between which commands go on (decision 009).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::State;
 use crate::{
@@ -24,22 +25,36 @@ pub struct FlushSet {
 /// Which flush sets were taken and which of them the store has.
 #[derive(Debug, Default)]
 pub(super) struct Progress {
-    /// Number of the set taken last.
+    /// Number of the set begun last.
     pub(super) taken: u64,
     /// Number of the last set that the store has.
     pub(super) done: u64,
-    /// Something was applied since the last set was taken.
+    /// Something was applied since the last set was begun.
     pub(super) advanced: bool,
-    /// Last queue sequence given out when the last set was taken: later ones are not in the store.
+    /// Last queue sequence given out when the last set was begun: later ones are not in the store.
     pub(super) queue_sequence: u64,
-    /// Finished runs of the set taken last.
+    /// The set that is being encoded.
+    taking: Option<Taking>,
+    /// Finished runs of the set begun last.
     finished: Vec<Vec<u8>>,
+}
+
+/// A set on its way: all of it is as of the log entry at which it was begun.
+#[derive(Debug, Default)]
+struct Taking {
+    /// What is encoded so far.
+    writes: Writes,
+    /// Runs that changed before and are not encoded yet, nor changed since: whoever changes one encodes it first.
+    runs: BTreeSet<Vec<u8>>,
 }
 
 impl State {
     /// True if there is something to flush.
     pub fn is_dirty(&self) -> bool {
-        self.flush.advanced || !self.writes.is_empty() || !self.residence.dirty.is_empty()
+        self.flush.advanced
+            || self.flush.taking.is_some()
+            || !self.writes.is_empty()
+            || !self.residence.dirty.is_empty()
     }
 
     /// Roughly how many records the next flush will write: (of finished runs and resident tables, of live runs).
@@ -57,33 +72,65 @@ impl State {
 
     /// Everything that changed since the last call, encoded: what the store must write to stand at [`State::applied`].
     pub fn take_flush(&mut self) -> FlushSet {
+        self.begin_flush();
+        self.continue_flush(usize::MAX).unwrap_or_default()
+    }
+
+    /// Begins a flush set with everything that changed since the last one, as of [`State::applied`]. Until
+    /// [`State::continue_flush`] has returned it, commands may be applied but no other set may be begun.
+    pub fn begin_flush(&mut self) {
         self.flush.taken += 1;
-        let number = self.flush.taken;
-        let mut writes = std::mem::take(&mut self.writes);
-        let mut finished = Vec::new();
-        for run_key in std::mem::take(&mut self.residence.dirty) {
-            let Some(run) = self.residence.runs.get_mut(&run_key) else { continue };
-            let before = run.stored.bytes;
-            encode_run(run, &mut writes, &mut self.residence.leaving);
-            run.stored.dirty = false;
-            run.stored.flush = number;
-            self.residence.bytes = self.residence.bytes.saturating_sub(before) + run.stored.bytes;
-            if run.is_terminal() {
-                finished.push(run_key);
-            }
-        }
-        self.forget_fetched();
+        self.flush.advanced = false;
+        self.flush.queue_sequence = self.queues.sequence();
         self.applied.queue_sequence = self.queues.sequence();
+        let mut writes = std::mem::take(&mut self.writes);
         if !mutants::is_on(Mutant::FlushWithoutApplied) {
             writes.insert(key::applied(), Some(record::with_format(&self.applied)));
         }
-        self.flush.finished.append(&mut finished);
-        self.flush.queue_sequence = self.queues.sequence();
-        self.flush.advanced = false;
-        FlushSet { writes: writes.into_iter().collect() }
+        self.flush.taking = Some(Taking { writes, runs: std::mem::take(&mut self.residence.dirty) });
     }
 
-    /// The set taken last is in the store: its runs may be evicted from now on, finished ones go at once.
+    /// Encodes up to `runs` more runs of the set that was begun; the set once nothing is left to encode.
+    pub fn continue_flush(&mut self, runs: usize) -> Option<FlushSet> {
+        let mut taking = self.flush.taking.take()?;
+        for _ in 0..runs {
+            let Some(key) = taking.runs.pop_first() else { break };
+            let Some(run) = self.residence.runs.get_mut(&key) else { continue };
+            spill(run, &mut taking.writes, &mut self.residence.leaving);
+            let before = run.stored.bytes;
+            encode_run(run, self.flush.taken, &mut taking.writes);
+            self.residence.bytes = self.residence.bytes.saturating_sub(before) + run.stored.bytes;
+            if run.is_terminal() {
+                self.flush.finished.push(key);
+            }
+        }
+        self.forget_fetched();
+        if taking.runs.is_empty() {
+            return Some(FlushSet { writes: taking.writes.into_iter().collect() });
+        }
+        self.flush.taking = Some(taking);
+        None
+    }
+
+    /// Encodes a run that was taken out to be changed, if the set on its way must have it as it was. Its NodeRuns stay
+    /// together: whoever took it may have looked at them already.
+    pub(super) fn encode_before_change(&mut self, run: &mut Run) {
+        let Some(taking) = &mut self.flush.taking else { return };
+        if taking.runs.remove(&run.key) {
+            encode_run(run, self.flush.taken, &mut taking.writes);
+            if run.is_terminal() {
+                self.flush.finished.push(run.key.clone());
+            }
+        }
+    }
+
+    /// A record of a resident table that the store may not have yet: written, `Some(None)` = deleted.
+    pub(crate) fn unwritten(&self, key: &[u8]) -> Option<&Option<Vec<u8>>> {
+        let taking = || self.flush.taking.as_ref()?.writes.get(key);
+        self.writes.get(key).or_else(taking)
+    }
+
+    /// The set begun last is in the store: its runs may be evicted from now on, finished ones go at once.
     pub fn flushed(&mut self) {
         self.flush.done = self.flush.taken;
         let finished = std::mem::take(&mut self.flush.finished);
@@ -95,9 +142,8 @@ impl State {
 type Writes = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
 type Leaving = BTreeMap<Vec<u8>, internal::NodeRecord>;
 
-/// Adds the run's record, its changed index entries, and records of nodes that no longer fit into it.
-fn encode_run(run: &mut Run, writes: &mut Writes, leaving: &mut Leaving) {
-    spill(run, writes, leaving);
+/// Adds the run's record and its changed index entries to the set of this number.
+fn encode_run(run: &mut Run, flush: u64, writes: &mut Writes) {
     let entries = index::of_run(run);
     for stale in &run.stored.index {
         if !entries.contains_key(stale) && !mutants::is_on(Mutant::IndexEntryKept) {
@@ -115,6 +161,8 @@ fn encode_run(run: &mut Run, writes: &mut Writes, leaving: &mut Leaving) {
     run.stored.armed = run.armed_ms != 0;
     let bytes = record::encode(run);
     run.stored.bytes = bytes.len() * 3;
+    run.stored.dirty = false;
+    run.stored.flush = flush;
     writes.insert(run.key.clone(), Some(bytes));
 }
 

@@ -179,8 +179,9 @@ impl State {
 
     /// Takes out the run, or what was posted ahead to its id; as [`State::take_run`].
     pub(crate) fn take_with_events(&mut self, key: &[u8]) -> Option<Box<Run>> {
-        let run = self.residence.runs.remove(key)?;
+        let mut run = self.residence.runs.remove(key)?;
         self.residence.bytes = self.residence.bytes.saturating_sub(run.stored.bytes);
+        self.encode_before_change(&mut run);
         Some(run)
     }
 

@@ -46,16 +46,16 @@ fn backoff(base_interval_ms: i32, max_delay_ms: i64, multiplier: f32) -> pb::Tas
     pb::TaskNode { exponential_backoff: Some(policy), ..task("nothing", vec![]) }
 }
 
-/// 02/X-22: retries.
+/// 02/X-22, 04/TW-56e: retries.
 #[test]
 fn retries() {
     let store = Store::new();
     store.accepts(&around(Kind::Task(pb::TaskNode { retries: 3, ..task("nothing", vec![]) })));
     store.accepts(&around(Kind::Task(backoff(100, 100, 1.0))));
     let refused = [
-        (pb::TaskNode { retries: -1, ..task("nothing", vec![]) }, "retries"),
-        (backoff(0, 100, 1.0), "base_interval_ms"),
-        (backoff(-5, 100, 1.0), "base_interval_ms"),
+        (pb::TaskNode { retries: -1, ..task("nothing", vec![]) }, "negative retries"),
+        (backoff(0, 100, 1.0), "Base interval must be > 0"),
+        (backoff(-5, 100, 1.0), "Base interval must be > 0"),
         (backoff(100, 1_000, 0.5), "multiplier"),
         (backoff(100, 1_000, f32::NAN), "multiplier"),
         (backoff(100, 99, 2.0), "max_delay_ms"),
@@ -289,6 +289,34 @@ fn throw_event() {
     store.accepts(&throwing("void-thrown", None));
     store.refuses(&throwing("ghost", Some(int(1))), &["Refers to missing WorkflowEventDef ghost"]);
     store.refuses(&throwing("str-thrown", Some(read("json_obj"))), &["Event content invalid", "JSON_OBJ"]);
+}
+
+/// 01/STA-6: the content of a failure may be of any type; so may event content and iterables that are not known yet.
+#[test]
+fn content_that_is_not_checked() {
+    let mut store = Store::new();
+    store.task("gives-anything", &[], None);
+    for variable in all_variables() {
+        let failure_def = pb::FailureDef {
+            failure_name: "bad".to_owned(),
+            message: String::new(),
+            content: Some(read(&variable.var_def.unwrap().name)),
+        };
+        store.accepts(&around(Kind::Exit(pb::ExitNode {
+            result: Some(pb::exit_node::Result::FailureDef(failure_def)),
+        })));
+    }
+    let event_def_id = Some(pb::WorkflowEventDefId { name: "str-thrown".to_owned() });
+    let content = Some(json_path(read("json_obj"), "$.number"));
+    store.accepts(&around(Kind::ThrowEvent(pb::ThrowEventNode { event_def_id, content })));
+    let start = pb::StartMultipleThreadsNode {
+        thread_spec_name: "child".to_owned(),
+        iterable: Some(json_path(read("json_obj"), "$.list")),
+        variables: [("n".to_owned(), json_path(read("json_obj"), "$.n"))].into(),
+    };
+    let child = idle_thread(vec![var("n", VariableType::Int)]);
+    let main = thread_around(all_variables(), Kind::StartMultipleThreads(start));
+    store.accepts(&flow([("main", main), ("child", child)]));
 }
 
 /// 02/X-35: what is returned must be something; unknown is something.

@@ -121,7 +121,39 @@ fn a_difference_is_refused() {
     }
 }
 
-/// 02/TD-3: -1 means the pin that is stored, however many versions there are by now.
+/// 01/TYP-3: no return type, and a return type without type, are void.
+#[test]
+fn void_return_types() {
+    let mut store = Store::new();
+    let request = |return_type| pb::PutTaskDefRequest { return_type, ..taking(types::primitive(VariableType::Int)) };
+    let stored = store.put_task_def(request(None)).unwrap();
+    assert_eq!(stored.return_type.clone().unwrap_or_default(), pb::ReturnType::default());
+    assert_eq!(store.put_task_def(request(Some(pb::ReturnType::default()))).unwrap(), stored);
+    let typed = return_type(types::primitive(VariableType::JsonObj));
+    let refused = store.put_task_def(request(Some(typed))).unwrap_err();
+    assert_refusal(&refused, Code::AlreadyExists, &["immutable"]);
+}
+
+/// 01/TYP-1: every form of a type is stored as it was given.
+#[test]
+fn forms_of_types() {
+    let inline = pb::InlineStructDef { fields: [field("f", VariableType::Int)].into() };
+    for form in [
+        types::primitive(VariableType::Timestamp),
+        struct_type("car", 0),
+        array_of(struct_type("car", 0)),
+        map_of(VariableType::Str, VariableType::Int),
+        pb::TypeDefinition {
+            defined_type: Some(pb::type_definition::DefinedType::InlineStructDef(inline)),
+            masked: true,
+        },
+    ] {
+        let stored = Store::new().put_task_def(taking(form.clone())).unwrap();
+        assert_eq!(stored.input_vars[0].type_def, Some(form));
+    }
+}
+
+/// 02/TD-3, 01/TYP-8: -1 means the pin that is stored, however many versions there are by now.
 #[test]
 fn minus_one_stays_idempotent() {
     let mut store = Store::new();

@@ -305,7 +305,7 @@ fn re_put_is_validated() {
     store.refuses(&request(), &["Refers to nonexistent TaskDef nothing"]);
 }
 
-/// 02/V-2, 02/T-2: a private `-1` struct variable takes the new pin as a revision.
+/// 02/V-2, 02/T-2, 01/TYP-8: a private `-1` struct variable takes the new pin as a revision.
 #[test]
 fn new_pins_make_revisions() {
     let mut store = Store::new();

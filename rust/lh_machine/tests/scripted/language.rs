@@ -9,6 +9,7 @@
 //! `user DEF [version=N] [user=VALUE] [group=VALUE] [notes=VALUE] [cancel_as=VALUE] [arrival=TRIGGER]... [assigned=TRIGGER]...`
 //! with TRIGGER one of `DELAY/cancel`, `DELAY/task,DEF[,VALUE]...[,set=VAR:VALUE]`, `DELAY/reassign[,user=VALUE][,group=VALUE]`.
 //! `set=VAR:VALUE` on any node puts an ASSIGN on its outgoing edge, `add=VAR:VALUE` an ADD, `if=VALUE` a condition,
+//! `also=VALUE>NODE` another edge with a condition, before the one to the next node,
 //! `on=FAILURE>THREAD` a failure
 //! handler on the node, where FAILURE is a name, `error`, `exception` or `any`. Values are `int:5`, `str:x`,
 //! `bool:true`, `double:1.5`, `json:{...}`, `null`, `$variable`, `@node` (output of a node).
@@ -190,6 +191,7 @@ fn thread_spec(head: &str, body: &str) -> pb::ThreadSpec {
             node.outgoing_edges.push(pb::Edge { sink_node_name, variable_mutations: mutations, ..Default::default() });
         } else if let Some(next) = texts.get(index + 1) {
             let sink_node_name = format!("{}-{}", index + 1, next.split_whitespace().next().unwrap());
+            node.outgoing_edges.extend(words.iter().filter_map(|word| other_edge(word)));
             let edge_condition = condition(&words);
             node.outgoing_edges.push(pb::Edge { sink_node_name, variable_mutations: mutations, edge_condition });
         }
@@ -214,6 +216,12 @@ fn mutation(word: &str) -> Option<pb::VariableMutation> {
     })
 }
 
+fn other_edge(word: &str) -> Option<pb::Edge> {
+    let (value, sink) = word.strip_prefix("also=")?.split_once('>')?;
+    let edge_condition = Some(pb::edge::EdgeCondition::Condition(assignment(value)));
+    Some(pb::Edge { sink_node_name: sink.to_owned(), edge_condition, ..Default::default() })
+}
+
 fn condition(words: &[&str]) -> Option<pb::edge::EdgeCondition> {
     let value = words.iter().find_map(|word| word.strip_prefix("if="))?;
     Some(pb::edge::EdgeCondition::Condition(assignment(value)))
@@ -234,7 +242,7 @@ fn handler(text: &str) -> pb::FailureHandlerDef {
 /// The words `VAR=VALUE` that give values to the variables of another thread or run.
 fn inputs(words: &[&str]) -> BTreeMap<String, pb::VariableAssignment> {
     let pairs = words.iter().filter_map(|word| word.split_once('='));
-    let reserved = ["set", "add", "if", "on", "over", "id", "major"];
+    let reserved = ["set", "add", "if", "also", "on", "over", "id", "major"];
     let given = pairs.filter(|(name, _)| !reserved.contains(name));
     given.map(|(name, value)| (name.to_owned(), assignment(value))).collect()
 }

@@ -22,6 +22,7 @@ pub fn effects(effects: &Effects) -> String {
     }
     for dispatch in &effects.tasks {
         let task = &dispatch.task;
+        assert!(task.source.as_ref().is_some_and(|source| source.wf_spec_id.is_some()), "04/TW-12");
         let inputs: Vec<String> =
             task.variables.iter().map(|input| format!("{}={}", input.var_name, value(input.value.as_ref()))).collect();
         let guid = task.task_run_id.as_ref().map(|id| short(&id.task_guid)).unwrap_or_default();
@@ -244,6 +245,10 @@ pub fn run(world: &World, id: &str) -> String {
     let variables = pb::VariableList::decode(&*fetch(world, &Read::Variables(request)).unwrap()).unwrap();
     for variable in variables.results {
         let id = variable.id.unwrap_or_default();
+        // Whatever mutates it (01/VAL-7).
+        assert_eq!(variable.wf_spec_id, wf_run.wf_spec_id);
+        let owner = wf_run.thread_runs.iter().find(|thread| thread.number == id.thread_run_number);
+        assert!(owner.is_none_or(|owner| owner.start_time == variable.created_at), "{}", id.name);
         let name = if id.thread_run_number == 0 { id.name } else { format!("{}/{}", id.thread_run_number, id.name) };
         text.push_str(&format!("  {name} = {}\n", value(variable.value.as_ref())));
     }
@@ -476,7 +481,12 @@ fn attempt_line(attempt: &pb::TaskAttempt) -> String {
     }
     match &attempt.result {
         Some(task_attempt::Result::Output(output)) => text.push_str(&format!(" output={}", value(Some(output)))),
-        Some(task_attempt::Result::Error(error)) => text.push_str(&format!(" error='{}'", error.message)),
+        Some(task_attempt::Result::Error(error)) => {
+            text.push_str(&format!(" error='{}'", error.message));
+            if attempt.status() == pb::TaskStatus::TaskFailed && error.r#type != 0 {
+                text.push_str(&format!(" type={}", error.r#type().as_str_name()));
+            }
+        }
         Some(task_attempt::Result::Exception(exception)) => text.push_str(&format!(" exception={}", exception.name)),
         None => {}
     }

@@ -2,7 +2,8 @@
 //!
 //! Commands: `task_def ...`, `spec ...`, `delete_spec NAME`, `delete_task_def NAME`, `at MS COMMAND` with COMMAND one of
 //! `run_wf ID SPEC [VAR=VALUE]...`, `claim DEF POLL`, `unclaim ID NODE ATTEMPT`,
-//! `report ID NODE ATTEMPT success [VALUE] | failed [TEXT] | exception NAME | status NUMBER`, `timer ID DUE`,
+//! `report ID NODE ATTEMPT success [VALUE] | failed [TEXT] | exception NAME | status NUMBER` with `time=MS`, `type=ERROR`
+//! and `checkpoints=NUMBER` behind, `timer ID DUE`,
 //! `post ID DEF GUID [VALUE] [thread=N] [position=N]`, `stop ID THREAD`, `resume ID THREAD`, `rescue ID THREAD [skip]`, `delete ID`;
 //! `flush` (shows what the store gets), `restart` (a new machine on the same store), `show ID` (the run in full),
 //! `events ID` (all events of the id), `await ID [DEF]... [ignore=DEF/NUMBER]...` (the event that a caller gets at once),
@@ -105,6 +106,10 @@ impl World {
     }
 
     fn command(&mut self, now_ms: i64, words: &[&str]) -> String {
+        let (tenant, words) = match words[0].strip_prefix('@') {
+            Some(tenant) => (tenant, &words[1..]),
+            None => (TENANT, words),
+        };
         let kind = match words[0] {
             "run_wf" => run_wf(&words[1..]),
             "claim" => Kind::ClaimTask(internal::ClaimTask {
@@ -139,12 +144,16 @@ impl World {
             "delete" => Kind::DeleteWfRun(pb::DeleteWfRunRequest { id: Some(wf_run_id(words[1])) }),
             other => user_tasks::command(words).unwrap_or_else(|| panic!("unknown command {other}")),
         };
-        let effects = self.apply(now_ms, kind);
+        let effects = self.apply_for(tenant, now_ms, kind);
         print::effects(&effects)
     }
 
     fn apply(&mut self, now_ms: i64, kind: Kind) -> Effects {
-        let command = Command { tenant: TENANT.to_owned(), kind: Some(kind) };
+        self.apply_for(TENANT, now_ms, kind)
+    }
+
+    fn apply_for(&mut self, tenant: &str, now_ms: i64, kind: Kind) -> Effects {
+        let command = Command { tenant: tenant.to_owned(), kind: Some(kind) };
         loop {
             let missing = needs(&self.state, &command, 0);
             if missing.is_empty() {
@@ -238,11 +247,18 @@ fn post(words: &[&str]) -> pb::PutExternalEventRequest {
 
 fn report(words: &[&str]) -> pb::ReportTaskRun {
     use pb::report_task_run::Result as Sent;
+    let option = |key: &str| words.iter().find_map(|word| word.strip_prefix(key)?.strip_prefix('='));
+    let words: Vec<&str> = words
+        .iter()
+        .copied()
+        .filter(|word| !["time=", "type=", "checkpoints="].iter().any(|key| word.starts_with(key)))
+        .collect();
     let rest = words.get(4).copied();
     let (status, result) = match words[3] {
         "success" => (pb::TaskStatus::TaskSuccess as i32, rest.map(|text| Sent::Output(language::literal(text)))),
         "failed" => {
-            let error = pb::LhTaskError { message: rest.unwrap_or("broken").to_owned(), ..Default::default() };
+            let r#type = option("type").map_or(0, |name| pb::LhErrorType::from_str_name(name).unwrap() as i32);
+            let error = pb::LhTaskError { message: rest.unwrap_or("broken").to_owned(), r#type };
             (pb::TaskStatus::TaskFailed as i32, Some(Sent::Error(error)))
         }
         "exception" => {
@@ -259,6 +275,8 @@ fn report(words: &[&str]) -> pb::ReportTaskRun {
     pb::ReportTaskRun {
         task_run_id: Some(task_run_id(words[0], words[1])),
         attempt_number: words[2].parse().unwrap(),
+        time: option("time").map(|ms| lh_machine::run::timestamp(ms.parse().unwrap())),
+        total_checkpoints: option("checkpoints").map_or(0, |number| number.parse().unwrap()),
         status,
         result,
         ..Default::default()

@@ -235,6 +235,33 @@ fn shutdown_cuts_streams() {
     assert_eq!(refused, Failure::Unavailable("going down".into()));
 }
 
+/// 04/TW-25: a claim that is not settled within 10 s cuts its stream, and no other; comes its task after all, its claim is
+/// undone.
+#[tokio::test(start_paused = true)]
+async fn a_claim_that_takes_too_long_cuts_its_stream() {
+    let mut bench = Bench::new();
+    let (slow, mut deliveries) = bench.dispatcher.open_stream("default");
+    let (other, mut undisturbed) = bench.dispatcher.open_stream("default");
+    bench.poll(slow, "charge", "a");
+    bench.poll(slow, "charge", "a");
+    bench.poll(other, "charge", "b");
+    let (polls, _) = bench.take(1);
+    tokio::time::advance(limits::CLAIM_DEADLINE - limits::CLAIM_RECHECK).await;
+    bench.dispatcher.cut_overdue();
+    assert_eq!(received(&mut deliveries), [""; 0]);
+    tokio::time::advance(limits::CLAIM_RECHECK).await;
+    bench.dispatcher.cut_overdue();
+    let why = Failure::Unavailable("Task claim could not be processed in time".into());
+    assert_eq!(received(&mut deliveries), [format!("cut {why}")]);
+    assert_eq!(received(&mut undisturbed), [""; 0]);
+    assert_eq!(bench.take(9).1, ["b"], "its other polls do not wait any longer");
+    drop(deliveries);
+    bench.dispatcher.close(slow, Vec::new());
+    bench.told(0);
+    bench.dispatcher.deliver(0, vec![dispatch(polls[0], "late")]);
+    assert_eq!(bench.told(0), ["unclaim default/late attempt 3"]);
+}
+
 /// A stream cannot make the server hold any number of polls.
 #[test]
 fn polls_per_stream_are_bounded() {

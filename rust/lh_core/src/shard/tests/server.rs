@@ -279,6 +279,7 @@ impl Setup {
             cluster: CLUSTER,
             run_shards: self.stores.len() as u32 - 1,
             memory_bytes: self.memory_bytes,
+            flush_slice: 1,
             segment_bytes: self.log.segment_bytes,
             failure: Arc::new(move |message| {
                 failures.lock().unwrap().push(message);

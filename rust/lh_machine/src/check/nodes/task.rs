@@ -70,11 +70,11 @@ fn require_inputs(
 
 fn require_retries(node: &pb::TaskNode) -> Result<(), Reason> {
     if node.retries < 0 {
-        return Err(format!("retries cannot be negative: {}", node.retries));
+        return Err(format!("negative retries: {}", node.retries));
     }
     let Some(backoff) = &node.exponential_backoff else { return Ok(()) };
     if backoff.base_interval_ms <= 0 {
-        return Err(format!("base_interval_ms must be greater than 0: {}", backoff.base_interval_ms));
+        return Err(format!("Base interval must be > 0: base_interval_ms is {}", backoff.base_interval_ms));
     }
     if backoff.multiplier.is_nan() || backoff.multiplier < 1.0 {
         return Err(format!("multiplier must be at least 1.0: {}", backoff.multiplier));
