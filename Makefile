@@ -76,8 +76,8 @@ fuzz: $(STAMPS)/requirements ## look for inputs that break a property (TARGET=ma
 sim: $(STAMPS)/requirements ## replay a seed of the simulator (SEED=7), or run many (SEEDS=500)
 	@cargo run --locked --profile sim --quiet -p lh_sim -- $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),500))
 
-sim-mutants: $(STAMPS)/requirements ## in how many seeds the simulator finds each planted bug (SEEDS=100)
-	@cargo run --locked --profile sim --quiet -p lh_sim --features mutants -- mutants --seeds $(or $(SEEDS),100)
+sim-mutants: $(STAMPS)/requirements ## in how many seeds the simulator finds each planted bug (SEEDS=40)
+	@cargo run --locked --profile sim --quiet -p lh_sim --features mutants -- mutants --seeds $(or $(SEEDS),40)
 
 status: build ## print which RPCs of the contract are built, from the route table
 	@$(PY) tools/status.py
