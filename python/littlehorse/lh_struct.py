@@ -18,6 +18,7 @@ from littlehorse.model.type_definition_pb2 import (
     StructFieldDef,
     TypeDefinition,
 )
+from littlehorse.model.type_definition_pb2 import VariableValue as VariableValue  # programs import it from here, too
 from littlehorse.utils import extract_value, to_variable_value, unwrap_annotation
 
 if TYPE_CHECKING:

@@ -21,8 +21,7 @@ class _Log:
     def __init__(self) -> None:
         self._entries: list[str] = []
 
-    def log(self, entry: Any) -> None:
-        """Adds a line with the local time in front."""
+    def _add(self, entry: Any) -> None:
         self._entries.append(f"[{datetime.now()}] {entry}")
 
     @property
@@ -33,6 +32,10 @@ class _Log:
 
 class CheckpointContext(_Log):
     """Handed to the function of a checkpoint."""
+
+    def log(self, obj: Any) -> None:
+        """Adds a line with the local time in front."""
+        self._add(obj)
 
 
 class WorkerContext(_Log):
@@ -46,6 +49,10 @@ class WorkerContext(_Log):
         self._scheduled_task = scheduled_task
         self._client = client
         self._checkpoints = 0
+
+    def log(self, entry: Any) -> None:
+        """Adds a line with the local time in front."""
+        self._add(entry)
 
     def __str__(self) -> str:
         return str(
