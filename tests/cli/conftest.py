@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shlex
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -83,3 +85,25 @@ def lh(capsys: pytest.CaptureFixture[str]) -> Callable[[str], Result]:
         return Result(exit_code, captured.out, captured.err)
 
     return run
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A running server of our own build."""
+    data_dir = tmp_path_factory.mktemp("server") / "data"
+    flags = ["--data-dir", str(data_dir), "--listen", "127.0.0.1:0", "--shards", "3", "--memory-limit", "64MiB"]
+    command = [sys.executable, "-m", "littlehorse.cli.main", "server", "start", *flags]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        yield process.stdout.readline().removeprefix("ready ").strip()
+        process.terminate()
+
+
+@pytest.fixture
+def real_lh(address: str, lh: Callable[[str], Result], monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Result]:
+    """The command line, pointed at the running server."""
+    host, _, port = address.rpartition(":")
+    monkeypatch.setenv("LHC_API_HOST", host)
+    monkeypatch.setenv("LHC_API_PORT", port)
+    monkeypatch.delenv("LHC_TENANT_ID", raising=False)
+    return lh

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from textwrap import dedent
 
@@ -39,31 +38,15 @@ PROGRAM = """
 """
 
 
-@pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A running server."""
-    data_dir = tmp_path_factory.mktemp("server") / "data"
-    flags = ["--data-dir", str(data_dir), "--listen", "127.0.0.1:0", "--shards", "3", "--memory-limit", "64MiB"]
-    command = [sys.executable, "-m", "littlehorse.cli.main", "server", "start", *flags]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        yield process.stdout.readline().removeprefix("ready ").strip()
-        process.terminate()
-
-
 @pytest.fixture
-def deployed(address: str, lh: Lh, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lh:
+def deployed(real_lh: Lh, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lh:
     """The command line, pointed at the server, with the program deployed."""
-    host, _, port = address.rpartition(":")
-    monkeypatch.setenv("LHC_API_HOST", host)
-    monkeypatch.setenv("LHC_API_PORT", port)
-    monkeypatch.delenv("LHC_TENANT_ID", raising=False)
     monkeypatch.setattr(sys, "path", list(sys.path))
     program = tmp_path / "deployed_for_real.py"
     program.write_text(dedent(PROGRAM))
-    result = lh(f"deploy {program}")
+    result = real_lh(f"deploy {program}")
     assert result.exit_code == 0, result.err
-    return lh
+    return real_lh
 
 
 def column(result: Result, number: int = 0) -> list[str]:

@@ -67,9 +67,9 @@ class Connection:
         self._stub = LittleHorseStub(self._channel)
         self._metadata = [] if settings.tenant is None else [("tenantid", settings.tenant)]
 
-    def call(self, rpc: str, request: Any) -> Any:
-        """The reply of this RPC."""
-        return getattr(self._stub, rpc)(request, timeout=CALL_SECONDS, metadata=self._metadata)
+    def call(self, rpc: str, request: Any, seconds: float = CALL_SECONDS) -> Any:
+        """The reply of this RPC, which has so many seconds."""
+        return getattr(self._stub, rpc)(request, timeout=seconds, metadata=self._metadata)
 
     def __enter__(self) -> Connection:
         return self

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import argparse
 
-from littlehorse.cli import show
+from littlehorse.cli import show, show_user_task
 from littlehorse.cli.connection import Connection
-from littlehorse.cli.errors import CliError
 from littlehorse.cli.output import Answer
 from littlehorse.cli.run import get_wf_spec
-from littlehorse.cli.values import parse_wf_run_id
+from littlehorse.cli.values import id_number, id_parts, parse_user_task_run_id, parse_wf_run_id
 from littlehorse.model import NodeRunId, TaskDefId, TaskRunId, VariableId
 
 
@@ -26,6 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser, output: argparse.ArgumentPars
     kind("wf-run", "WFRUN", "a WfRun with its threads")
     kind("node-run", "WFRUN/THREAD/POSITION", "one step of a WfRun")
     kind("task-run", "WFRUN/GUID", "a TaskRun with inputs and attempts")
+    kind("user-task-run", "WFRUN/GUID", "a UserTaskRun with results and audit log")
     kind("variable", "WFRUN/THREAD/NAME", "the current value of a variable")
     wf_spec = kind("wf-spec", "NAME", "a WfSpec with variables and nodes")
     wf_spec.add_argument("--major", type=int, help="major version (default: the latest)")
@@ -35,16 +35,16 @@ def add_arguments(parser: argparse.ArgumentParser, output: argparse.ArgumentPars
 
 def wf_run(connection: Connection, arguments: argparse.Namespace) -> Answer:
     """GetWfRun."""
-    (text,) = _parts(arguments.id, "WFRUN")
+    (text,) = id_parts(arguments.id, "WFRUN")
     reply = connection.call("GetWfRun", parse_wf_run_id(text))
     return Answer(reply, show.wf_run(reply))
 
 
 def node_run(connection: Connection, arguments: argparse.Namespace) -> Answer:
     """GetNodeRun."""
-    text, thread, position = _parts(arguments.id, "WFRUN/THREAD/POSITION")
+    text, thread, position = id_parts(arguments.id, "WFRUN/THREAD/POSITION")
     node_run_id = NodeRunId(
-        wf_run_id=parse_wf_run_id(text), thread_run_number=_number(thread), position=_number(position)
+        wf_run_id=parse_wf_run_id(text), thread_run_number=id_number(thread), position=id_number(position)
     )
     reply = connection.call("GetNodeRun", node_run_id)
     return Answer(reply, show.node_run(reply))
@@ -52,52 +52,44 @@ def node_run(connection: Connection, arguments: argparse.Namespace) -> Answer:
 
 def task_run(connection: Connection, arguments: argparse.Namespace) -> Answer:
     """GetTaskRun."""
-    text, guid = _parts(arguments.id, "WFRUN/GUID")
+    text, guid = id_parts(arguments.id, "WFRUN/GUID")
     reply = connection.call("GetTaskRun", TaskRunId(wf_run_id=parse_wf_run_id(text), task_guid=guid))
     return Answer(reply, show.task_run(reply))
 
 
+def user_task_run(connection: Connection, arguments: argparse.Namespace) -> Answer:
+    """GetUserTaskRun."""
+    reply = connection.call("GetUserTaskRun", parse_user_task_run_id(arguments.id))
+    return Answer(reply, show_user_task.user_task_run(reply))
+
+
 def variable(connection: Connection, arguments: argparse.Namespace) -> Answer:
     """GetVariable."""
-    text, thread, name = _parts(arguments.id, "WFRUN/THREAD/NAME")
-    variable_id = VariableId(wf_run_id=parse_wf_run_id(text), thread_run_number=_number(thread), name=name)
+    text, thread, name = id_parts(arguments.id, "WFRUN/THREAD/NAME")
+    variable_id = VariableId(wf_run_id=parse_wf_run_id(text), thread_run_number=id_number(thread), name=name)
     reply = connection.call("GetVariable", variable_id)
     return Answer(reply, show.variable(reply))
 
 
 def wf_spec(connection: Connection, arguments: argparse.Namespace) -> Answer:
     """GetLatestWfSpec or GetWfSpec."""
-    (name,) = _parts(arguments.id, "NAME")
+    (name,) = id_parts(arguments.id, "NAME")
     reply = get_wf_spec(connection, name, arguments.major, arguments.revision)
     return Answer(reply, show.wf_spec(reply))
 
 
 def task_def(connection: Connection, arguments: argparse.Namespace) -> Answer:
     """GetTaskDef."""
-    (name,) = _parts(arguments.id, "NAME")
+    (name,) = id_parts(arguments.id, "NAME")
     reply = connection.call("GetTaskDef", TaskDefId(name=name))
     return Answer(reply, show.task_def(reply))
-
-
-def _parts(given: list[str], form: str) -> list[str]:
-    """The parts of an id; the last part may contain slashes itself (names of variables are free)."""
-    count = form.count("/") + 1
-    parts = "/".join(given).split("/", count - 1)
-    if len(parts) != count:
-        raise CliError(f"{'/'.join(given)!r} is not an id of the form {form}.", exit_code=2)
-    return parts
-
-
-def _number(text: str) -> int:
-    if not text.isdecimal() or int(text) >= 1 << 31:
-        raise CliError(f"{text!r} is not a number.", exit_code=2)
-    return int(text)
 
 
 _GETTERS = {
     "wf-run": wf_run,
     "node-run": node_run,
     "task-run": task_run,
+    "user-task-run": user_task_run,
     "variable": variable,
     "wf-spec": wf_spec,
     "task-def": task_def,

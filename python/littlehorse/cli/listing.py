@@ -5,16 +5,18 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from littlehorse.cli import show
+from littlehorse.cli import show, show_user_task
 from littlehorse.cli.connection import Connection
 from littlehorse.cli.output import Answer
 from littlehorse.cli.values import parse_wf_run_id
 from littlehorse.model import (
     ListNodeRunsRequest,
     ListTaskRunsRequest,
+    ListUserTaskRunRequest,
     ListVariablesRequest,
     NodeRunList,
     TaskRunList,
+    UserTaskRunList,
     VariableList,
 )
 
@@ -25,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser, output: argparse.ArgumentPars
     for name, text, carry_out in (
         ("node-runs", "the steps of a WfRun", node_runs),
         ("task-runs", "the TaskRuns of a WfRun", task_runs),
+        ("user-task-runs", "the UserTaskRuns of a WfRun", user_task_runs),
         ("variables", "the variables of a WfRun", variables),
     ):
         kind = kinds.add_parser(name, parents=[output], help=text)
@@ -38,25 +41,33 @@ def node_runs(connection: Connection, arguments: argparse.Namespace) -> Answer:
     """ListNodeRuns."""
     wf_run_id = parse_wf_run_id(arguments.wf_run)
     request = ListNodeRunsRequest(wf_run_id=wf_run_id, thread_run_number=arguments.thread)
-    found = _all_pages(connection, "ListNodeRuns", request, NodeRunList())
+    found = all_pages(connection, "ListNodeRuns", request, NodeRunList())
     return Answer(found, [show.node_runs(found.results)])
 
 
 def task_runs(connection: Connection, arguments: argparse.Namespace) -> Answer:
     """ListTaskRuns."""
     request = ListTaskRunsRequest(wf_run_id=parse_wf_run_id(arguments.wf_run))
-    found = _all_pages(connection, "ListTaskRuns", request, TaskRunList())
+    found = all_pages(connection, "ListTaskRuns", request, TaskRunList())
     return Answer(found, [show.task_runs(found.results)])
+
+
+def user_task_runs(connection: Connection, arguments: argparse.Namespace) -> Answer:
+    """ListUserTaskRuns."""
+    request = ListUserTaskRunRequest(wf_run_id=parse_wf_run_id(arguments.wf_run))
+    found = all_pages(connection, "ListUserTaskRuns", request, UserTaskRunList())
+    return Answer(found, [show_user_task.user_task_runs(found.results)])
 
 
 def variables(connection: Connection, arguments: argparse.Namespace) -> Answer:
     """ListVariables."""
     request = ListVariablesRequest(wf_run_id=parse_wf_run_id(arguments.wf_run))
-    found = _all_pages(connection, "ListVariables", request, VariableList())
+    found = all_pages(connection, "ListVariables", request, VariableList())
     return Answer(found, [show.variables(found.results)])
 
 
-def _all_pages(connection: Connection, rpc: str, request: Any, found: Any) -> Any:
+def all_pages(connection: Connection, rpc: str, request: Any, found: Any) -> Any:
+    """Adds the results of all pages to the list `found`, and returns it."""
     while True:
         page = connection.call(rpc, request)
         found.results.extend(page.results)

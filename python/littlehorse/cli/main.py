@@ -10,7 +10,20 @@ from collections.abc import Sequence
 
 import grpc
 
-from littlehorse.cli import about, deploy, doctor, get, listing, run, search, server
+from littlehorse.cli import (
+    about,
+    control,
+    deploy,
+    describe,
+    doctor,
+    get,
+    listing,
+    post,
+    run,
+    search,
+    server,
+    user_task,
+)
 from littlehorse.cli.connection import Connection, Settings
 from littlehorse.cli.errors import CliError, explain
 from littlehorse.cli.output import Answer, print_answer
@@ -64,7 +77,20 @@ def build_parser() -> argparse.ArgumentParser:
     run_parser.set_defaults(carry_out=run.run)
     get.add_arguments(commands.add_parser("get", help="show one object"), output)
     listing.add_arguments(commands.add_parser("list", help="list what belongs to a WfRun"), output)
+    describe.add_arguments(commands.add_parser("describe", help="tell all that happened in a WfRun"), output)
     search.add_arguments(commands.add_parser("search", help="find objects"), output)
+    post.add_arguments(commands.add_parser("post", help="send an event"), output)
+    for name, carry_out, text in (
+        ("stop", control.stop, "halt a WfRun, or a thread of it with its children"),
+        ("resume", control.resume, "let a WfRun that was stopped go on"),
+        ("rescue", control.rescue, "run the failed node of a thread again, or go on after it"),
+    ):
+        thread_parser = commands.add_parser(name, parents=[output], help=text)
+        declare = control.add_rescue_arguments if name == "rescue" else control.add_thread_arguments
+        declare(thread_parser)
+        thread_parser.set_defaults(carry_out=carry_out)
+    control.add_delete_arguments(commands.add_parser("delete", help="remove a finished WfRun"), output)
+    user_task.add_arguments(commands.add_parser("user-task", help="assign, claim, fill in and hand in work"), output)
     deploy_parser = commands.add_parser("deploy", parents=[output], help="register workflows and tasks of a file")
     deploy.add_arguments(deploy_parser)
     deploy_parser.set_defaults(carry_out=deploy.deploy)

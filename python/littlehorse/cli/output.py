@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
@@ -44,12 +45,23 @@ class Facts:
         return "\n".join(f"{name.ljust(width)}  {value}" for name, value in shown)
 
 
+class Block(Protocol):
+    """A piece of what is shown to people."""
+
+    def render(self) -> str:
+        """The piece as text, without a newline at its end."""
+        ...
+
+
 @dataclass(slots=True)
 class Answer:
-    """What a command found: the reply itself, and how it is shown to people (blocks with empty lines between them)."""
+    """What a command found: the reply itself, and how it is shown to people (blocks with empty lines between them).
 
-    message: Message
-    blocks: Sequence[Table | Facts]
+    `message` is several replies by name for a command that asks for several.
+    """
+
+    message: Message | Mapping[str, Message]
+    blocks: Sequence[Block]
     note: str = ""
     exit_code: int = 0
 
@@ -57,16 +69,24 @@ class Answer:
 def print_answer(answer: Answer, form: str) -> None:
     """Prints the answer as "table" or "json" on standard output."""
     if form == "json":
-        print(to_json(answer.message))
+        print(_join(answer.message) if isinstance(answer.message, Mapping) else to_json(answer.message))
         return
-    print("\n\n".join(block.render() for block in answer.blocks))
-    if answer.note:
-        print(f"\n{answer.note}")
+    pieces = [block.render() for block in answer.blocks]
+    print("\n\n".join([*pieces, answer.note] if answer.note else pieces))
 
 
 def to_json(message: Message) -> str:
     """Protobuf JSON: lowerCamelCase, two spaces, fields that are not set included (08/K-2)."""
-    return json.dumps(MessageToDict(message, always_print_fields_with_no_presence=True), indent=2, ensure_ascii=False)
+    return json.dumps(_content(message), indent=2, ensure_ascii=False)
+
+
+def _join(messages: Mapping[str, Message]) -> str:
+    return json.dumps({name: _content(message) for name, message in messages.items()}, indent=2, ensure_ascii=False)
+
+
+def _content(message: Message) -> dict[str, Any]:
+    content: dict[str, Any] = MessageToDict(message, always_print_fields_with_no_presence=True)
+    return content
 
 
 def _cell(text: str) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import time
 
+import grpc
+
 from littlehorse.cli import show
 from littlehorse.cli.connection import Connection
 from littlehorse.cli.errors import CliError
@@ -14,18 +16,24 @@ from littlehorse.model import (
     COMPLETED,
     ERROR,
     EXCEPTION,
+    AwaitWorkflowEventRequest,
     GetLatestWfSpecRequest,
+    LHStatus,
     RunWfRequest,
     VariableValue,
     WfRun,
     WfSpec,
     WfSpecId,
+    WorkflowEvent,
+    WorkflowEventDefId,
 )
 
 FINISHED = (COMPLETED, ERROR, EXCEPTION)
 # A waiting command asks often at first, since most runs are short, and less often later.
 PAUSE_SECONDS_MIN = 0.02
 PAUSE_SECONDS_MAX = 1.0
+# A call that awaits an event is renewed this often, to see whether the run ended without throwing it.
+AWAIT_SECONDS = 1.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,12 +44,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--major", type=int, help="major version of the WfSpec (default: the latest)")
     parser.add_argument("--revision", type=int, help="revision of the WfSpec, with --major")
     parser.add_argument("--parent", metavar="WFRUN", help="the WfRun that this one belongs to")
-    parser.add_argument("--wait", action="store_true", help="wait for the end; the exit code is 0 only if it completed")
+    until = parser.add_mutually_exclusive_group()
+    until.add_argument("--wait", action="store_true", help="wait for the end; the exit code is 0 only if it completed")
+    until.add_argument(
+        "--await",
+        dest="awaited",
+        action="append",
+        default=[],
+        metavar="EVENT",
+        help="wait until it throws this workflow event, and show the event; repeat it for any of several",
+    )
 
 
 def run(connection: Connection, arguments: argparse.Namespace) -> Answer:
     """Starts the WfRun that the arguments describe."""
     wf_spec = get_wf_spec(connection, arguments.wf_spec, arguments.major, arguments.revision)
+    for name in arguments.awaited:
+        connection.call("GetWorkflowEventDef", WorkflowEventDefId(name=name))  # before anything is started
     request = RunWfRequest(
         wf_spec_name=arguments.wf_spec,
         major_version=arguments.major,
@@ -51,6 +70,8 @@ def run(connection: Connection, arguments: argparse.Namespace) -> Answer:
         variables=dict(parse_assignment(text, wf_spec) for text in arguments.var),
     )
     wf_run: WfRun = connection.call("RunWf", request)
+    if arguments.awaited:
+        return _await_event(connection, wf_run, arguments.awaited)
     if arguments.wait:
         wf_run = _wait(connection, wf_run)
     name = wf_run_text(wf_run.id)
@@ -76,6 +97,26 @@ def parse_assignment(text: str, wf_spec: WfSpec) -> tuple[str, VariableValue]:
     if not mark:
         raise CliError(f"--var {text} has no value: write --var {name}=VALUE.", exit_code=2)
     return name, parse_value(value, find_variable(wf_spec, name).var_def.type_def, name)
+
+
+def _await_event(connection: Connection, wf_run: WfRun, names: list[str]) -> Answer:
+    """The first event of these names that the run throws. Raises CliError if the run ends without one."""
+    definitions = [WorkflowEventDefId(name=name) for name in names]
+    request = AwaitWorkflowEventRequest(wf_run_id=wf_run.id, event_def_ids=definitions)
+    has_ended = False
+    while True:
+        try:
+            event: WorkflowEvent = connection.call("AwaitWorkflowEvent", request, seconds=AWAIT_SECONDS)
+            return Answer(event, show.workflow_event(event), f"Next: lh describe wf-run {wf_run_text(wf_run.id)}")
+        except grpc.RpcError as error:
+            if error.code() is not grpc.StatusCode.DEADLINE_EXCEEDED:
+                raise
+        # Asked once more after the end was seen: the event may have been thrown between the two questions.
+        if has_ended:
+            status = LHStatus.Name(wf_run.status)
+            raise CliError(f"WfRun {wf_run_text(wf_run.id)} ended as {status} and threw no {' or '.join(names)}.")
+        wf_run = connection.call("GetWfRun", wf_run.id)
+        has_ended = wf_run.status in FINISHED
 
 
 def _wait(connection: Connection, wf_run: WfRun) -> WfRun:

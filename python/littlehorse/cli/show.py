@@ -9,7 +9,9 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from littlehorse.cli.output import Facts, Table
 from littlehorse.cli.values import seconds_between, time_text, value_text, wf_run_text
 from littlehorse.model import (
+    CorrelatedEvent,
     Edge,
+    ExternalEvent,
     LHErrorType,
     LHStatus,
     NodeRun,
@@ -25,6 +27,7 @@ from littlehorse.model import (
     WfRunVariableAccessLevel,
     WfSpec,
     WfSpecId,
+    WorkflowEvent,
 )
 
 
@@ -38,7 +41,7 @@ def wf_run(run: WfRun) -> list[Table | Facts]:
                 thread.thread_spec_name,
                 LHStatus.Name(thread.status),
                 time_text(thread.start_time),
-                _end(thread.start_time, thread.end_time if thread.HasField("end_time") else None),
+                end_text(thread.start_time, thread.end_time if thread.HasField("end_time") else None),
                 thread.error_message,
             ]
         )
@@ -47,7 +50,7 @@ def wf_run(run: WfRun) -> list[Table | Facts]:
         ("WfSpec", wf_spec_id(run.wf_spec_id)),
         ("Status", LHStatus.Name(run.status)),
         ("Started", time_text(run.start_time)),
-        ("Ended", _end(run.start_time, run.end_time if run.HasField("end_time") else None)),
+        ("Ended", end_text(run.start_time, run.end_time if run.HasField("end_time") else None)),
     ]
     return [Facts(facts), threads]
 
@@ -63,7 +66,7 @@ def node_runs(runs: Iterable[NodeRun]) -> Table:
                 run.node_name,
                 LHStatus.Name(run.status),
                 time_text(run.arrival_time),
-                _end(run.arrival_time, run.end_time if run.HasField("end_time") else None),
+                end_text(run.arrival_time, run.end_time if run.HasField("end_time") else None),
                 run.task.task_run_id.task_guid,
                 run.error_message,
             ]
@@ -79,7 +82,7 @@ def node_run(run: NodeRun) -> list[Table | Facts]:
         ("Kind", (run.WhichOneof("node_type") or "nop").replace("_", " ")),
         ("Status", LHStatus.Name(run.status)),
         ("Arrived", time_text(run.arrival_time)),
-        ("Ended", _end(run.arrival_time, run.end_time if run.HasField("end_time") else None)),
+        ("Ended", end_text(run.arrival_time, run.end_time if run.HasField("end_time") else None)),
         ("TaskRun", run.task.task_run_id.task_guid),
         ("Matures", time_text(run.sleep.maturation_time) if run.WhichOneof("node_type") == "sleep" else ""),
         ("Error", run.error_message),
@@ -92,7 +95,7 @@ def task_runs(runs: Iterable[TaskRun]) -> Table:
     """TaskRuns, one per row, with the result of the last attempt."""
     table = Table(["TASK RUN", "TASK DEF", "STATUS", "ATTEMPTS", "SCHEDULED", "RESULT"])
     for run in runs:
-        result = _result(run.attempts[-1]) if run.attempts else ""
+        result = result_text(run.attempts[-1]) if run.attempts else ""
         table.rows.append(
             [
                 run.id.task_guid,
@@ -128,8 +131,8 @@ def task_run(run: TaskRun) -> list[Table | Facts]:
                 TaskStatus.Name(attempt.status),
                 attempt.task_worker_id,
                 time_text(started) if started else "",
-                _end(started or ended, ended) if ended else "",
-                _result(attempt),
+                end_text(started or ended, ended) if ended else "",
+                result_text(attempt),
             ]
         )
     return [Facts(facts), inputs, attempts]
@@ -153,6 +156,50 @@ def variable(found: Variable) -> list[Table | Facts]:
                 ("Value", value_text(found.value)),
                 ("Created", time_text(found.created_at)),
                 ("WfSpec", wf_spec_id(found.wf_spec_id)),
+            ]
+        )
+    ]
+
+
+def external_event(event: ExternalEvent) -> list[Table | Facts]:
+    """An event that was sent to a WfRun."""
+    return [
+        Facts(
+            [
+                ("Event", f"{wf_run_text(event.id.wf_run_id)}/{event.id.external_event_def_id.name}/{event.id.guid}"),
+                ("Content", value_text(event.content)),
+                ("Created", time_text(event.created_at)),
+                ("Claimed", "yes" if event.claimed else "not yet"),
+            ]
+        )
+    ]
+
+
+def correlated_event(event: CorrelatedEvent) -> list[Table | Facts]:
+    """An event that was sent by key, and the runs that it reached so far."""
+    reached = [wf_run_text(found.wf_run_id) for found in event.external_events]
+    return [
+        Facts(
+            [
+                ("Event", event.id.external_event_def_id.name),
+                ("Key", event.id.key),
+                ("Content", value_text(event.content)),
+                ("Created", time_text(event.created_at)),
+                ("Reached", ", ".join(reached) or "no WfRun yet"),
+            ]
+        )
+    ]
+
+
+def workflow_event(event: WorkflowEvent) -> list[Table | Facts]:
+    """An event that a WfRun threw."""
+    name = event.id.workflow_event_def_id.name
+    return [
+        Facts(
+            [
+                ("Event", f"{wf_run_text(event.id.wf_run_id)}/{name}/{event.id.number}"),
+                ("Content", value_text(event.content)),
+                ("Thrown", time_text(event.created_at)),
             ]
         )
     ]
@@ -228,7 +275,8 @@ def type_text(declared: TypeDefinition) -> str:
     return "unknown"
 
 
-def _result(attempt: TaskAttempt) -> str:
+def result_text(attempt: TaskAttempt) -> str:
+    """Output, error or exception of an attempt; empty while there is none."""
     case = attempt.WhichOneof("result")
     if case == "output":
         return value_text(attempt.output)
@@ -248,7 +296,8 @@ def _node_order(name: str) -> tuple[int, str]:
     return (int(number) if number.isdecimal() else 0, name)
 
 
-def _end(start: Timestamp | None, end: Timestamp | None) -> str:
+def end_text(start: Timestamp | None, end: Timestamp | None) -> str:
+    """A moment, and how long after `start` it is; empty if one is missing."""
     if start is None or end is None:
         return ""
     return f"{time_text(end)} (+{seconds_between(start, end):.3f} s)"

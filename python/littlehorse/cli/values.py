@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from littlehorse.cli.errors import CliError
-from littlehorse.model import ThreadVarDef, TypeDefinition, VariableType, VariableValue, WfRunId, WfSpec
+from littlehorse.model import ThreadVarDef, TypeDefinition, UserTaskRunId, VariableType, VariableValue, WfRunId, WfSpec
 
 _BOOLS = {"true": True, "false": False}
 
@@ -32,6 +32,31 @@ def wf_run_text(wf_run_id: WfRunId) -> str:
     return parent + wf_run_id.id
 
 
+def id_parts(given: list[str], form: str) -> list[str]:
+    """The parts of an id; the last part may contain slashes itself (names of variables are free).
+
+    Raises CliError if there are not as many as `form` has.
+    """
+    count = form.count("/") + 1
+    parts = "/".join(given).split("/", count - 1)
+    if len(parts) != count:
+        raise CliError(f"{'/'.join(given)!r} is not an id of the form {form}.", exit_code=2)
+    return parts
+
+
+def id_number(text: str) -> int:
+    """A number within an id. Raises CliError for anything else."""
+    if not text.isdecimal() or int(text) >= 1 << 31:
+        raise CliError(f"{text!r} is not a number.", exit_code=2)
+    return int(text)
+
+
+def parse_user_task_run_id(given: list[str]) -> UserTaskRunId:
+    """The id of a UserTaskRun, in parts or joined with `/`."""
+    text, guid = id_parts(given, "WFRUN/GUID")
+    return UserTaskRunId(wf_run_id=parse_wf_run_id(text), user_task_guid=guid)
+
+
 def find_variable(wf_spec: WfSpec, name: str) -> ThreadVarDef:
     """The variable of this name that the entrypoint thread declares. Raises CliError that lists those there are."""
     variables = wf_spec.thread_specs[wf_spec.entrypoint_thread_name].variable_defs
@@ -42,16 +67,18 @@ def find_variable(wf_spec: WfSpec, name: str) -> ThreadVarDef:
     raise CliError(f"WfSpec {wf_spec.id.name} has no variable {name!r}; it has: {known}.")
 
 
-def parse_value(text: str, declared: TypeDefinition, name: str) -> VariableValue:
-    """The value that `text` stands for in this type. Raises CliError that names the variable and the type."""
+def parse_value(text: str, declared: TypeDefinition, name: str, role: str = "variable") -> VariableValue:
+    """The value that `text` stands for in this type. Raises CliError that names what it is for and the type."""
     kind = declared.WhichOneof("defined_type")
     if kind != "primitive_type":
-        raise CliError(f"Variable {name!r} is of a composite type, which the command line cannot give: use an SDK.")
+        raise CliError(
+            f"{role.capitalize()} {name!r} is of a composite type, which the command line cannot give: use an SDK."
+        )
     try:
         return _PARSERS[declared.primitive_type](text)
     except (ValueError, KeyError) as error:
         expected = VariableType.Name(declared.primitive_type)
-        raise CliError(f"{text!r} is not a value of type {expected} for variable {name!r}.") from error
+        raise CliError(f"{text!r} is not a value of type {expected} for {role} {name!r}.") from error
 
 
 def value_text(value: VariableValue) -> str:
