@@ -40,7 +40,8 @@ enum Children {
     Settled,
 }
 
-/// Children are settled once each is terminal or HALTED for other things than an interrupt; those that failed and were not handled fail the thread.
+/// Children are settled once each is terminal or HALTED for other things than its own handlers, after which it would run
+/// on below a thread that has ended (03/E-430, E-703); those that failed and were not handled fail the thread.
 fn children(run: &Run, number: i32) -> Children {
     let Some(thread) = run.thread(number) else { return Children::Settled };
     let mut failed = Vec::new();

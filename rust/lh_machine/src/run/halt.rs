@@ -45,9 +45,17 @@ pub fn halt(run: &mut Run, number: i32, reason: Reason) {
 pub fn settle(run: &mut Run, number: i32) -> bool {
     let Some(thread) = run.thread(number).filter(|thread| thread.status() == LhStatus::Halting) else { return false };
     let place = (number, thread.current_node_position);
+    // An interrupt spares the handlers of earlier ones (03/E-602), one of which may run on after a rescue.
+    let is_interrupted = |present: &pb::ThreadHaltReason| {
+        matches!(present.reason, Some(Reason::PendingInterrupt(_) | Reason::Interrupted(_)))
+    };
+    let spares_handlers = !thread.halt_reasons.is_empty() && thread.halt_reasons.iter().all(is_interrupted);
     let is_quiet = |child: &i32| {
-        let status = run.thread(*child).map(pb::ThreadRun::status);
-        status.is_none_or(|status| is_terminal(status) || status == LhStatus::Halted)
+        run.thread(*child).is_none_or(|child| {
+            is_terminal(child.status())
+                || child.status() == LhStatus::Halted
+                || spares_handlers && child.r#type() == ThreadType::Interrupt && child.status() == LhStatus::Running
+        })
     };
     if is_executing(run, place) || !thread.child_thread_ids.iter().all(is_quiet) {
         return false;

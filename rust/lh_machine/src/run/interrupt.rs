@@ -89,12 +89,16 @@ fn start_handler(run: &mut Run, pending: &pb::PendingInterrupt, context: &mut Co
     }
 }
 
-/// True for a HALTED thread that goes on by itself, once its interrupt handlers are done.
+/// True for a HALTED thread that goes on by itself, once its interrupt and failure handlers are done.
 pub fn goes_on(thread: &pb::ThreadRun) -> bool {
-    let is_interrupt = |reason: &pb::ThreadHaltReason| {
-        matches!(reason.reason, Some(Reason::PendingInterrupt(_) | Reason::Interrupted(_)))
+    let passes = |present: &pb::ThreadHaltReason| {
+        use Reason::{HandlingFailure, Interrupted, PendingFailure, PendingInterrupt};
+        let reason = present.reason.as_ref();
+        reason.is_some_and(|reason| {
+            matches!(reason, PendingInterrupt(_) | Interrupted(_) | PendingFailure(_) | HandlingFailure(_))
+        })
     };
-    thread.status() == LhStatus::Halted && thread.halt_reasons.iter().all(is_interrupt)
+    thread.status() == LhStatus::Halted && thread.halt_reasons.iter().all(passes)
 }
 
 /// The handler failed: the interrupted thread fails with it, and nobody on its node is asked (03/E-640).
