@@ -29,20 +29,9 @@ pub fn rearm(run: &mut Run, context: &mut Context<'_>) {
         Some(due_ms) if run.armed_ms == 0 || due_ms < run.armed_ms => {
             disarm(run, context);
             run.armed_ms = due_ms;
-<<<<<<< HEAD
             let before = context.writes.insert(key::wake(due_ms, &run.tenant, &run.id()), Some(Vec::new()));
             // Armed again after a disarm that no flush has written yet: the store still has this wake-up.
             run.stored.armed = before == Some(None);
-=======
-            let wake = key::wake(due_ms, &run.tenant, &run.id());
-            if context.writes.get(&wake) == Some(&None) {
-                // The store has this very entry, of this run or of one of the same id before: it stays.
-                context.writes.remove(&wake);
-                run.stored.wake_ms = due_ms;
-            } else {
-                context.writes.insert(wake, Some(Vec::new()));
-            }
->>>>>>> 6e04617 (Property tests of the machine over random WfSpecs; stale wake-ups and a halt that waited for a spared handler fixed)
             context.effects.timers.push(arm(run));
         }
         None if run.is_terminal() => disarm(run, context),
@@ -63,10 +52,11 @@ pub fn disarm(run: &mut Run, context: &mut Context<'_>) {
     let (due_ms, tenant, wf_run_id) = (run.armed_ms, run.tenant.to_string(), run.id());
     let wake = key::wake(due_ms, &tenant, &wf_run_id);
     context.effects.timers.push(Arm { due_ms, tenant, wf_run_id, is_wanted: false });
-    if run.stored.wake_ms == due_ms {
+    if run.stored.armed {
         context.writes.insert(wake, None);
     } else {
         context.writes.remove(&wake);
     }
     run.armed_ms = 0;
+    run.stored.armed = false;
 }

@@ -75,8 +75,8 @@ pub struct Stored {
     pub dirty: bool,
     /// Number of the flush set that last held this run.
     pub flush: u64,
-    /// Due time of the wake-up entry that the store has (as of the last flush set taken), in milliseconds; 0 = none.
-    pub wake_ms: i64,
+    /// The wake-up entry of `armed_ms` is in the store (as of the last flush set taken).
+    pub armed: bool,
     /// Counter value of the last use, for eviction.
     pub used: u64,
     /// Rough size in memory.

@@ -102,7 +102,7 @@ pub fn into_run(key: Vec<u8>, record: internal::RunRecord, spec: Arc<Spec>, byte
         deadlines: record.deadlines,
         armed_ms: record.armed_ms,
         events: super::events::Events::of_record(record.external_events, record.workflow_events),
-        stored: Stored { bytes, wake_ms: record.armed_ms, ..Stored::default() },
+        stored: Stored { bytes, armed: record.armed_ms != 0, ..Stored::default() },
     };
     run.stored.index = crate::index::of_run(&run).into_keys().collect();
     run

@@ -158,7 +158,7 @@ fn encode_run(run: &mut Run, flush: u64, writes: &mut Writes) {
         keys.push(key);
     }
     run.stored.index = keys;
-    run.stored.wake_ms = run.armed_ms;
+    run.stored.armed = run.armed_ms != 0;
     let bytes = record::encode(run);
     run.stored.bytes = bytes.len() * 3;
     run.stored.dirty = false;
