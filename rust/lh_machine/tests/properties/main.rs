@@ -32,7 +32,7 @@ use replica::{Replica, TENANT};
 const STEPS: usize = 120;
 
 /// Seeds of an ordinary test run: some seconds without optimisation.
-const SEEDS: u64 = 60;
+const SEEDS: u64 = 40;
 
 /// How often everything is helped on at the end; runs that loop for ever are given up then.
 const ROUNDS: usize = 60;
