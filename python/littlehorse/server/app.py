@@ -27,8 +27,10 @@ logger = logging.getLogger(__name__)
 API_VERSION = "1.3.0"
 # Threads for cold handlers. They spend their time waiting for the engine; more would only compete for Python's lock.
 LANES = 8
-# Stores get this part of the memory limit (block cache and write buffers), live runs the rest.
-STORE_SHARE = 0.4
+# Parts of the memory limit: block caches and write buffers of the stores, and runs held in memory. The rest is for armed
+# wake-ups (some 200 bytes each), connections, and the process itself.
+STORE_SHARE = 0.25
+RUNS_SHARE = 0.4
 # How often the waiting threads look whether the server stops; a failure itself is reported at once.
 WATCH_MS = 200
 
@@ -58,7 +60,7 @@ class Server:
                 advertise=config.advertise,
                 run_shards=directory.run_shards,
                 lanes=LANES,
-                memory_limit_bytes=config.memory_limit - store_bytes,
+                memory_limit_bytes=int(config.memory_limit * RUNS_SHARE),
                 version=API_VERSION,
                 stores=list(self._stores),
                 cold=self._cold,

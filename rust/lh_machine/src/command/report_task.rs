@@ -90,7 +90,7 @@ fn find_attempt(state: &State, tenant: &str, report: &pb::ReportTaskRun, at: Tas
         let wf_run_id = id.wf_run_id.as_ref()?;
         let run = state.run(&key::run(tenant, wf_run_id))?;
         let spilled = || state.spilled(&key::node(tenant, wf_run_id, at.place.0, at.place.1));
-        let task_run = at.find(run.nodes.get(&at.place).or_else(spilled)?)?;
+        let task_run = at.find(run.nodes.get(&at.place).map(AsRef::as_ref).or_else(spilled)?)?;
         let is_meant = task_run.id.as_ref().is_some_and(|found| found.task_guid == id.task_guid);
         task_run.attempts.get(usize::try_from(report.attempt_number).ok()?).filter(|_| is_meant)
     };

@@ -108,7 +108,7 @@ pub(super) fn user_task_runs(
                     page.bookmark = Some(bookmark(MARK_USER_TASK_RUNS, place));
                     return Ok(page);
                 }
-                page.results.push(task);
+                page.results.push(*task);
             }
         }
         Ok(page)

@@ -25,7 +25,7 @@ pub(super) fn with_run<T>(
 ) -> Result<T, Stop> {
     let run_key = key::run(tenant, id);
     if let Some(run) = state.run(&run_key) {
-        let nodes = run.nodes.iter().map(|(place, record)| (*place, record)).collect();
+        let nodes = run.nodes.iter().map(|(place, record)| (*place, record.as_ref())).collect();
         let children = run.children.iter().map(|(id, child)| (id.as_str(), child)).collect();
         let variables = run.variables.values().collect();
         let (archived, queued) = (run.archived.values().collect(), run.queued.values().collect());

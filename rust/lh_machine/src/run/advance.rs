@@ -130,6 +130,6 @@ pub fn enter(run: &mut Run, thread: i32, node_name: &str, context: &mut Context<
     };
     node_run.set_status(pb::LhStatus::Running);
     let record = crate::internal::NodeRecord { node_run: Some(node_run), ..Default::default() };
-    run.nodes.insert(place, record);
+    run.nodes.insert(place, Box::new(record));
     node::arrive(run, place, context)
 }

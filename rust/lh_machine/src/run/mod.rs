@@ -29,6 +29,11 @@ pub use task_at::TaskAt;
 
 use crate::{internal, pb, spec::Spec};
 
+/// What the maps and lists of a run take beyond their values, and what it takes to be found.
+const FIXED_BYTES: usize = 2_048;
+/// The same for each value of a map.
+const EACH_BYTES: usize = 128;
+
 /// One WfRun with everything of it that is not in records of its own.
 #[derive(Clone, Debug)]
 pub struct Run {
@@ -41,7 +46,8 @@ pub struct Run {
     /// The public record.
     pub wf_run: pb::WfRun,
     /// NodeRuns with their TaskRuns, by (thread, position); closed ones may have been spilled to records of their own.
-    pub nodes: BTreeMap<(i32, i32), internal::NodeRecord>,
+    /// Boxed: a map keeps room for several values, and most runs have few.
+    pub nodes: BTreeMap<(i32, i32), Box<internal::NodeRecord>>,
     /// Variables by (thread, name).
     pub variables: BTreeMap<(i32, String), pb::Variable>,
     /// ThreadRuns that completed and left the public record, by number.
@@ -79,7 +85,9 @@ pub struct Stored {
     pub armed: bool,
     /// Counter value of the last use, for eviction.
     pub used: u64,
-    /// Rough size in memory.
+    /// Length of its record when it was encoded or read last, in bytes.
+    pub record_bytes: usize,
+    /// Rough size in memory, in bytes, as of then.
     pub bytes: usize,
 }
 
@@ -87,6 +95,14 @@ impl Run {
     /// The run's id.
     pub fn id(&self) -> pb::WfRunId {
         self.wf_run.id.clone().unwrap_or_default()
+    }
+
+    /// Rough size in memory, in bytes: a record takes many times its length once it is decoded.
+    pub fn footprint(&self) -> usize {
+        let threads = self.wf_run.thread_runs.len() * (size_of::<pb::ThreadRun>() + size_of::<internal::ThreadState>());
+        let nodes = self.nodes.len() * (size_of::<internal::NodeRecord>() + EACH_BYTES);
+        let variables = self.variables.len() * (size_of::<pb::Variable>() + EACH_BYTES);
+        size_of::<Self>() + FIXED_BYTES + threads + nodes + variables + 2 * self.stored.record_bytes
     }
 
     /// True if this is only a record of events that were posted ahead to an id without WfRun (05/E-19).
@@ -160,7 +176,7 @@ impl Run {
 
     /// The NodeRun that a ThreadRun stands on.
     pub fn current_node(&self, thread: &pb::ThreadRun) -> Option<&internal::NodeRecord> {
-        self.nodes.get(&(thread.number, thread.current_node_position))
+        self.nodes.get(&(thread.number, thread.current_node_position)).map(AsRef::as_ref)
     }
 }
 

@@ -13,7 +13,7 @@ pub const CLOSED_NODES_KEPT: usize = 64;
 
 /// Serializes the run record (format byte, then `internal.RunRecord`).
 pub fn encode(run: &Run) -> Vec<u8> {
-    let mut buffer = Vec::with_capacity(run.stored.bytes.max(512));
+    let mut buffer = Vec::with_capacity(run.stored.record_bytes.max(512));
     buffer.push(key::FORMAT);
     encoding::message::encode(1, &run.wf_run, &mut buffer);
     for node in run.nodes.values() {
@@ -77,7 +77,7 @@ pub fn with_format(message: &impl Message) -> Vec<u8> {
 }
 
 /// Makes a run of its record, bound to `spec`.
-pub fn into_run(key: Vec<u8>, record: internal::RunRecord, spec: Arc<Spec>, bytes: usize) -> Run {
+pub fn into_run(key: Vec<u8>, record: internal::RunRecord, spec: Arc<Spec>, record_bytes: usize) -> Run {
     let wf_run = record.wf_run.unwrap_or_default();
     let mut run = Run {
         key,
@@ -85,7 +85,7 @@ pub fn into_run(key: Vec<u8>, record: internal::RunRecord, spec: Arc<Spec>, byte
         spec,
         guid_suffix: wf_run.id.as_ref().map(guid_suffix).unwrap_or_default(),
         wf_run,
-        nodes: record.nodes.into_iter().filter_map(|node| Some((node_key(&node)?, node))).collect(),
+        nodes: record.nodes.into_iter().filter_map(|node| Some((node_key(&node)?, Box::new(node)))).collect(),
         variables: record
             .variables
             .into_iter()
@@ -102,9 +102,10 @@ pub fn into_run(key: Vec<u8>, record: internal::RunRecord, spec: Arc<Spec>, byte
         deadlines: record.deadlines,
         armed_ms: record.armed_ms,
         events: super::events::Events::of_record(record.external_events, record.workflow_events),
-        stored: Stored { bytes, armed: record.armed_ms != 0, ..Stored::default() },
+        stored: Stored { record_bytes, armed: record.armed_ms != 0, ..Stored::default() },
     };
     run.stored.index = crate::index::of_run(&run).into_keys().collect();
+    run.stored.bytes = run.footprint();
     run
 }
 

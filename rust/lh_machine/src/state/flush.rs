@@ -160,7 +160,8 @@ fn encode_run(run: &mut Run, flush: u64, writes: &mut Writes) {
     run.stored.index = keys;
     run.stored.armed = run.armed_ms != 0;
     let bytes = record::encode(run);
-    run.stored.bytes = bytes.len() * 3;
+    run.stored.record_bytes = bytes.len();
+    run.stored.bytes = run.footprint();
     run.stored.dirty = false;
     run.stored.flush = flush;
     writes.insert(run.key.clone(), Some(bytes));
@@ -191,7 +192,7 @@ fn spill(run: &mut Run, writes: &mut Writes, leaving: &mut Leaving) {
         }
         let key = key::node(&run.tenant, &id, place.0, place.1);
         writes.insert(key.clone(), Some(record::with_format(&record)));
-        leaving.insert(key, record);
+        leaving.insert(key, *record);
     }
 }
 

@@ -61,7 +61,7 @@ impl State {
             return Ok(());
         }
         let spec = self.bound_spec(record.spec_uid)?;
-        let mut run = record::into_run(key.to_vec(), record, spec, value.len() * 3);
+        let mut run = record::into_run(key.to_vec(), record, spec, value.len());
         self.residence.clock += 1;
         run.stored.used = self.residence.clock;
         self.residence.bytes += run.stored.bytes;

@@ -93,7 +93,7 @@ fn take(state: &mut State, tenant: &str, id: &pb::UserTaskRunId) -> Result<(Box<
         state.spilled(&node_key).filter(|record| record.user_task_run.is_some()).ok_or_else(unknown)?;
         let record = state.take_spilled(&node_key).ok_or_else(unknown)?;
         let mut run = state.take_run(&run_key).ok_or_else(unknown)?;
-        run.nodes.insert(place, record);
+        run.nodes.insert(place, Box::new(record));
         state.put_run(run);
         state.writes.insert(node_key, None);
     }

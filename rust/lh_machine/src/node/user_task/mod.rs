@@ -65,7 +65,7 @@ pub(super) fn arrive(
     if let Some(NodeType::UserTask(shown)) = record.node_run.as_mut().and_then(|node_run| node_run.node_type.as_mut()) {
         shown.user_task_run_id = Some(id);
     }
-    record.user_task_run = Some(user_task_run);
+    record.user_task_run = Some(Box::new(user_task_run));
     record.user_task_state = Some(UserTaskState::default());
     assign::assign(run, place, owner, context.now_ms);
     if user_task(run, place).is_some_and(|task| task.user_id.is_some()) {
@@ -101,12 +101,12 @@ pub fn parse_guid(text: &str) -> Option<(i32, i32)> {
 
 /// The UserTaskRun of the NodeRun at a place.
 pub fn user_task(run: &Run, place: (i32, i32)) -> Option<&pb::UserTaskRun> {
-    run.nodes.get(&place)?.user_task_run.as_ref()
+    run.nodes.get(&place)?.user_task_run.as_deref()
 }
 
 /// The UserTaskRun of the NodeRun at a place, to be changed.
 pub fn user_task_mut(run: &mut Run, place: (i32, i32)) -> Option<&mut pb::UserTaskRun> {
-    run.nodes.get_mut(&place)?.user_task_run.as_mut()
+    run.nodes.get_mut(&place)?.user_task_run.as_deref_mut()
 }
 
 /// Neither DONE nor CANCELLED.
