@@ -30,7 +30,7 @@ pub use task_at::TaskAt;
 use crate::{internal, pb, spec::Spec};
 
 /// What the maps and lists of a run take beyond their values, and what it takes to be found.
-const FIXED_BYTES: usize = 2_048;
+const FIXED_BYTES: usize = 3_584;
 /// The same for each value of a map.
 const EACH_BYTES: usize = 128;
 
