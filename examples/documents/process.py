@@ -1,4 +1,4 @@
-"""A document is read and waits to be signed; meanwhile a new version, or its withdrawal, interrupts the process."""
+"""A document is indexed and waits to be signed; meanwhile a new version, or its withdrawal, interrupts the process."""
 
 import asyncio
 from typing import Any
@@ -23,13 +23,14 @@ REPLACED = "replaced"
 WITHDRAWN = "withdrawn"
 
 
-async def read_amount(text: str) -> int:
-    """Finds the amount in the text of a contract: its last number."""
-    return int([word for word in text.split() if word.isdigit()][-1])
+async def index(name: str, version: int, text: str) -> str:
+    """Makes a version of a document known to the search of the house; returns its entry."""
+    return f"{name}/{version}: {text.lower()}"
 
 
-async def archive(name: str, version: int, amount: int, signature: str) -> str:
-    """Files the signed document."""
+async def archive(name: str, version: int, text: str, signature: str) -> str:
+    """Files the signed document; finds the amount, the last number in its text."""
+    amount = [word for word in text.split() if word.isdigit()][-1]
     return f"{name}, version {version}, over {amount}, signed by {signature}"
 
 
@@ -38,7 +39,7 @@ async def shred(name: str) -> str:
     return f"shredded {name}"
 
 
-TASKS: Tasks = {"read-amount": read_amount, "archive": archive, "shred": shred}
+TASKS: Tasks = {"index": index, "archive": archive, "shred": shred}
 
 
 def document(thread: WorkflowThread) -> None:
@@ -46,14 +47,13 @@ def document(thread: WorkflowThread) -> None:
     name = thread.declare_str("name").searchable().required()
     text = thread.declare_str("text").required()
     version = thread.declare_int("version", 1)
-    amount = thread.declare_int("amount")
     outcome = thread.declare_str("outcome")
 
     def replaced(handler: WorkflowThread) -> None:
         new_text = handler.declare_str("INPUT")
         text.assign(new_text)
         handler.mutate(version, VariableMutationType.ADD, 1)
-        amount.assign(handler.execute("read-amount", text))
+        handler.execute("index", name, version, text)
 
     def withdrawn(handler: WorkflowThread) -> None:
         outcome.assign(handler.execute("shred", name))
@@ -62,9 +62,9 @@ def document(thread: WorkflowThread) -> None:
     thread.add_interrupt_handler(REPLACED, replaced).with_event_type(str)
     thread.add_interrupt_handler(WITHDRAWN, withdrawn).with_event_type(None)
 
-    amount.assign(thread.execute("read-amount", text))
+    thread.execute("index", name, version, text)
     signature = thread.wait_for_event(SIGNED, return_type=str)
-    outcome.assign(thread.execute("archive", name, version, amount, signature))
+    outcome.assign(thread.execute("archive", name, version, text, signature))
 
 
 async def post(stub: LittleHorseStub, wf_run_id: WfRunId, event: str, content: Any = None) -> None:

@@ -16,7 +16,7 @@ def test_interrupts_change_or_end_the_process(config: LHConfig) -> None:
 
     assert [thread.type for thread in signed.thread_runs] == [ThreadType.ENTRYPOINT, *[ThreadType.INTERRUPT] * 2]
     assert tasks_of(stub, signed.id)[-1] == "archive"
-    assert sorted(tasks_of(stub, signed.id)) == ["archive", "read-amount", "read-amount", "read-amount"]
+    assert sorted(tasks_of(stub, signed.id)) == ["archive", "index", "index", "index"]
     found = variables_of(stub, signed.id)
     assert found["text"] == "We pay 95"
     assert found["outcome"] == "contract, version 3, over 95, signed by Ada"
