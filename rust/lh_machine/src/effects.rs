@@ -16,6 +16,8 @@ pub struct Effects {
     pub returned_polls: Vec<u64>,
     /// 4. Messages to other shards, each until it is acknowledged.
     pub outbox: Vec<Outgoing>,
+    /// While a command is applied: messages that still have no place in the outbox. Empty afterwards.
+    pub(crate) unsent: Vec<Unsent>,
     /// 5. WorkflowEvents, for those who wait for them.
     pub thrown: Vec<Thrown>,
     /// 6. The caller's answer, last: whoever reads it can read the writes.
@@ -54,6 +56,14 @@ pub struct Thrown {
     pub event: pb::WorkflowEvent,
 }
 
+/// A message that has no place in the outbox yet.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Unsent {
+    pub(crate) target_shard: u32,
+    pub(crate) tenant: String,
+    pub(crate) message: internal::from_shard::Message,
+}
+
 /// A message to another shard.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Outgoing {
@@ -72,6 +82,8 @@ pub enum Reply {
     Empty,
     /// `RunWf`.
     WfRun(Box<pb::WfRun>),
+    /// `PutCorrelatedEvent`.
+    CorrelatedEvent(Box<pb::CorrelatedEvent>),
     /// `PutExternalEvent`.
     ExternalEvent(Box<pb::ExternalEvent>),
     /// `PutCheckpoint`.

@@ -18,6 +18,9 @@ pub fn of_run(run: &Run) -> BTreeMap<Vec<u8>, Vec<u8>> {
     let id = run.id();
     let shown = key::path(&id).join("_");
     of_events(run, &shown, &mut entries);
+    if let Some(event) = run.correlation.as_ref().and_then(|known| known.event.as_ref()) {
+        entries.extend(of_correlated(run, event));
+    }
     if run.is_unborn() {
         return entries;
     }
@@ -91,6 +94,16 @@ fn of_event_node(run: &Run, node_run: &pb::NodeRun, waiting: &pb::ExternalEventN
     let components = [definition.name.as_str(), status.as_str()];
     let key = key::index(&run.tenant, IndexKind::ExternalEventNode, &components, arrival_ms, &shown);
     Some((key, entry(id, arrival_ms, None)))
+}
+
+/// The entry of a CorrelatedEvent (07/O-5).
+fn of_correlated(run: &Run, event: &pb::CorrelatedEvent) -> Option<(Vec<u8>, Vec<u8>)> {
+    let id = event.id.as_ref()?;
+    let definition = id.external_event_def_id.as_ref()?;
+    let created_ms = event.created_at.as_ref().map(milliseconds).unwrap_or_default();
+    let components = [definition.name.as_str(), if event.external_events.is_empty() { "false" } else { "true" }];
+    let key = key::index(&run.tenant, IndexKind::CorrelatedEvent, &components, created_ms, &id.key);
+    Some((key, entry(id, created_ms, None)))
 }
 
 /// Entries of ExternalEvents and WorkflowEvents (07/O-4, O-6).

@@ -5,7 +5,7 @@
 //!
 //! | table | components | value |
 //! |---|---|---|
-//! | `T` | tenant, root id, child ids..., kind byte, rest | run record (`0x02`), spilled node record (`0x03`, thread u32, position u32), checkpoint (`0x04`, task guid, number u32) |
+//! | `T` | tenant, root id, child ids..., kind byte, rest | run record (`0x02`; with `event def/key` as root id that of a correlation key), spilled node record (`0x03`, thread u32, position u32), checkpoint (`0x04`, task guid, number u32) |
 //! | `I` | tenant, what byte, text components, time u64, id | `IndexEntry` |
 //! | `Q` | tenant, TaskDef, sequence u64 | `QueueEntry` |
 //! | `W` | due u64, tenant, ids root to leaf | empty |
@@ -328,6 +328,8 @@ pub enum IndexKind {
     ExternalEvent = 20,
     /// WorkflowEvents: event def name; time = created.
     WorkflowEvent = 21,
+    /// CorrelatedEvents: event def name, `true` or `false` for whether ExternalEvents were made of it; time = created.
+    CorrelatedEvent = 50,
     /// UserTaskRuns, once for each of `all`, `def`, `user` and `group` that it has: that word, the name (empty for `all`),
     /// status number as text; time = scheduled.
     UserTaskRun = 30,

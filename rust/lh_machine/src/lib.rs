@@ -23,6 +23,8 @@ pub mod key;
 pub mod mutants;
 pub mod needs;
 pub mod node;
+pub mod outbox;
+pub mod placement;
 pub mod read;
 pub mod rejected;
 pub mod run;

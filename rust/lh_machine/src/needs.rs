@@ -2,7 +2,7 @@
 
 use crate::{
     Command, State,
-    command::{delete_wf_run, report_task, user_task},
+    command::{correlated_event, delete_wf_run, from_shard, report_task, user_task},
     internal::command::Kind,
     key, pb,
 };
@@ -69,6 +69,18 @@ pub fn needs(state: &State, command: &Command, claims_before: usize) -> Vec<Vec<
             let id = entry.and_then(|entry| entry.wf_run_id.as_ref());
             keys.extend(id.map(|id| key::run(tenant, id)));
         }
+        Some(Kind::PutCorrelatedEvent(request)) => {
+            let definition = request.external_event_def_id.as_ref().map_or("", |id| &id.name);
+            keys.push(key::run(tenant, &correlated_event::record_id(definition, &request.key)));
+        }
+        Some(Kind::DeleteCorrelatedEvent(request)) => {
+            keys.extend(request.id.as_ref().map(|id| correlated_event::record_key(tenant, id)));
+        }
+        Some(Kind::FromShard(message)) => match from_shard::target(message) {
+            Some(from_shard::Target::Correlation(id)) => keys.push(correlated_event::record_key(tenant, id)),
+            Some(from_shard::Target::Run(id)) => keys.extend(line(tenant, Some(id))),
+            None => {}
+        },
         Some(
             Kind::MetaWrite(_)
             | Kind::DefinitionsArrived(_)

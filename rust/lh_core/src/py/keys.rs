@@ -19,7 +19,7 @@ fn meta_kind(kind: u8) -> PyResult<MetaKind> {
 
 fn index_kind(kind: u8) -> PyResult<IndexKind> {
     use IndexKind::*;
-    [WfRun, TaskRun, Variable, Child, ExternalEventNode, ExternalEvent, WorkflowEvent, UserTaskRun]
+    [WfRun, TaskRun, Variable, Child, ExternalEventNode, ExternalEvent, WorkflowEvent, UserTaskRun, CorrelatedEvent]
         .into_iter()
         .find(|known| *known as u8 == kind)
         .ok_or_else(|| PyValueError::new_err(format!("there is no index of kind {kind}")))

@@ -29,12 +29,14 @@ pub struct InFlight {
     pub pins: Vec<Vec<u8>>,
 }
 
-/// A change of metadata that not every shard has applied.
+/// An answer to a command whose messages other shards have not all applied.
 pub struct Unacknowledged {
     /// Outbox sequence that must be acknowledged.
     pub sequence: u64,
     /// Who waits for it.
     pub answer: Answer,
+    /// What it will be.
+    pub reply: Result<Reply, Failure>,
 }
 
 /// Effects of a whole batch, in the order of the fields of [`Effects`].
@@ -45,7 +47,14 @@ struct Performance {
     returned_polls: Vec<u64>,
     outbox: Vec<Outgoing>,
     thrown: Vec<Thrown>,
-    replies: Vec<Option<Result<Reply, Rejected>>>,
+    replies: Vec<Answered>,
+}
+
+/// What a command is answered.
+struct Answered {
+    reply: Option<Result<Reply, Rejected>>,
+    /// Sequence of its last message to another shard: a client is answered when that was applied there.
+    last_message: Option<u64>,
 }
 
 impl Performance {
@@ -53,9 +62,10 @@ impl Performance {
         self.timers.extend(effects.timers);
         self.tasks.extend(effects.tasks);
         self.returned_polls.extend(effects.returned_polls);
+        let last_message = effects.outbox.last().map(|message| message.sequence);
         self.outbox.extend(effects.outbox);
         self.thrown.extend(effects.thrown);
-        self.replies.push(effects.reply);
+        self.replies.push(Answered { reply: effects.reply, last_message });
     }
 
     fn perform(&mut self, shard: u32, effector: &dyn Effector) {
@@ -222,34 +232,35 @@ impl<C: Consensus> Replica<C> {
             return;
         }
         performance.perform(self.parts.shard, self.parts.effector.as_ref());
-        for (answer, reply) in answers.into_iter().zip(performance.replies) {
+        for ((answer, answered), command) in answers.into_iter().zip(performance.replies).zip(&batch.commands) {
             if let Some(answer) = answer {
-                self.answer(answer, reply);
+                // The outbox does not wait for what its own messages cause: two shards would wait for each other.
+                let is_message = matches!(command.kind, Some(Kind::FromShard(_)));
+                self.answer(answer, answered, is_message);
             }
         }
-        if self.is_meta() {
-            self.answer_acknowledged();
-        }
+        self.answer_acknowledged();
         self.claims.applied(&self.parts.state, self.parts.polls.as_ref());
     }
 
-    fn answer(&mut self, answer: Answer, reply: Option<Result<Reply, Rejected>>) {
-        match reply.unwrap_or(Ok(Reply::Empty)) {
+    fn answer(&mut self, answer: Answer, answered: Answered, at_once: bool) {
+        let reply = answered.reply.unwrap_or(Ok(Reply::Empty)).map_err(Failure::from);
+        match answered.last_message {
             // Answered when every shard has it, so that the next call of this client sees it.
-            Ok(Reply::MetaWritten { sequence }) => self.unacknowledged.push(Unacknowledged { sequence, answer }),
+            Some(sequence) if !at_once => self.unacknowledged.push(Unacknowledged { sequence, answer, reply }),
             // Whoever asked may be gone.
-            reply => drop(answer.send(reply.map_err(Failure::from))),
+            _ => drop(answer.send(reply)),
         }
     }
 
-    /// Answers changes of metadata of which no message is under way any more.
+    /// Answers commands of which no message is under way any more.
     fn answer_acknowledged(&mut self) {
         if self.unacknowledged.is_empty() {
             return;
         }
-        let open = self.parts.state.outbox().iter().map(|message| message.sequence).min().unwrap_or(u64::MAX);
+        let open = self.parts.state.oldest_undelivered().unwrap_or(u64::MAX);
         for waiting in self.unacknowledged.extract_if(.., |waiting| waiting.sequence < open) {
-            let _ = waiting.answer.send(Ok(Reply::MetaWritten { sequence: waiting.sequence }));
+            let _ = waiting.answer.send(waiting.reply);
         }
     }
 }
@@ -280,5 +291,8 @@ fn name(kind: &Kind) -> &'static str {
         Kind::PutExternalEvent(_) => "PutExternalEvent",
         Kind::PutCheckpoint(_) => "PutCheckpoint",
         Kind::UserTask(_) => "UserTask",
+        Kind::PutCorrelatedEvent(_) => "PutCorrelatedEvent",
+        Kind::DeleteCorrelatedEvent(_) => "DeleteCorrelatedEvent",
+        Kind::FromShard(_) => "FromShard",
     }
 }

@@ -6,7 +6,7 @@ use crate::{
     key,
     pb::{self, LhStatus},
     run::{
-        Run, advance, deadline,
+        Run, advance, correlation, deadline,
         family::{self, Children},
         is_terminal, task_at,
     },
@@ -88,6 +88,7 @@ pub(super) fn delete(state: &mut State, stamp: &Stamp, mut run: Box<Run>, from: 
     }
     let mut context = state.context(stamp, effects);
     deadline::disarm(&mut run, &mut context);
+    correlation::leave_all(&mut run, &mut context);
     for entry in &run.stored.index {
         context.writes.insert(entry.clone(), None);
     }

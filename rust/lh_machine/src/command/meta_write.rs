@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use crate::{
-    Code, Effects, Outgoing, Rejected, Reply, State,
+    Code, Effects, Rejected, Reply, State,
     internal::{self, command::Kind},
-    key,
+    key, outbox,
     run::record,
     state::MetaValue,
 };
@@ -44,20 +44,7 @@ pub fn apply(
     for target_shard in 0..state.config.run_shards {
         let arrived = internal::DefinitionsArrived { sequence, writes: command.writes.clone() };
         let command = internal::Command { tenant: tenant.to_owned(), kind: Some(Kind::DefinitionsArrived(arrived)) };
-        let entry = internal::OutboxEntry { sequence, target_shard, command: prost::Message::encode_to_vec(&command) };
-        state.writes.insert(key::outbox(target_shard, sequence), Some(record::with_format(&entry)));
-        state.outbox.insert((target_shard, sequence), command.clone());
-        effects.outbox.push(Outgoing { target_shard, sequence, command });
+        outbox::keep(state, target_shard, sequence, command, effects);
     }
     Ok(Reply::MetaWritten { sequence })
-}
-
-/// The target has everything up to the sequence: forgotten here.
-pub fn acknowledged(state: &mut State, command: &internal::OutboxAcknowledged) {
-    let (target, last) = (command.target_shard, command.sequence);
-    let done: Vec<_> = state.outbox.range((target, 0)..=(target, last)).map(|(place, _)| *place).collect();
-    for (target, sequence) in done {
-        state.outbox.remove(&(target, sequence));
-        state.writes.insert(key::outbox(target, sequence), None);
-    }
 }

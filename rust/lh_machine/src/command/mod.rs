@@ -1,8 +1,10 @@
 //! Commands: one file each, with what it checks and what it changes. A check that fails returns before the first change.
 
 pub mod claim_task;
+pub mod correlated_event;
 pub mod definitions_arrived;
 pub mod delete_wf_run;
+pub mod from_shard;
 pub mod meta_write;
 pub mod put_checkpoint;
 pub mod put_external_event;

@@ -33,6 +33,9 @@ pub fn apply(
         external_event_def_id: Some(definition_id.clone()),
         guid: request.guid.clone().unwrap_or_default(),
     };
+    if key::path(wf_run_id).iter().any(|id| id.contains('/')) {
+        return Err(Rejected::invalid("The id of a WfRun must not contain '/'."));
+    }
     let run_key = key::run(tenant, wf_run_id);
     check_new(state, &run_key, &id, request)?;
     // A parent that starts this child later would not know of the event.

@@ -1,6 +1,6 @@
 //! TimerDue: the wake-up of a run has come; its deadlines that are due take effect (03/E-306, 04/TW-52).
 
-use super::delete_wf_run;
+use super::{correlated_event, delete_wf_run};
 use crate::{
     Effects, Stamp, State,
     internal::{self, deadline::Kind},
@@ -53,7 +53,7 @@ fn expire_unborn(state: &mut State, stamp: &Stamp, mut unborn: Box<Run>, due_ms:
         }
         deadline::rearm(&mut unborn, &mut context);
     }
-    if !unborn.events.is_empty() {
+    if !unborn.events.is_empty() || !correlated_event::is_empty(&unborn) {
         state.put_run(unborn);
         return;
     }
@@ -83,6 +83,7 @@ fn handle(run: &mut Run, due: &internal::Deadline, context: &mut Context<'_>) {
                 time_out(run, at, due.due_ms, context);
             }
         }
+        Some(Kind::CorrelatedEventTtl(_)) => correlated_event::forget_event(run),
         Some(Kind::UserTaskTrigger(due_trigger)) => trigger::mature(run, place, due_trigger, due.due_ms, context),
         Some(Kind::Retention(_) | Kind::Delete(_) | Kind::Archive(_)) | None => {}
     }

@@ -10,7 +10,9 @@ use super::{
     view::{corrupt, not_found},
 };
 use crate::{
-    Rejected, State, key, pb,
+    Rejected, State,
+    command::correlated_event,
+    key, pb,
     run::{
         events::{Events, names},
         milliseconds, record,
@@ -31,6 +33,31 @@ pub(super) fn external_event(
         Some(event) => Ok(event.encode_to_vec()),
         None => Err(not_found("ExternalEvent", &format!("{}/{definition}/{guid}", shown(id.wf_run_id.as_ref())))),
     })
+}
+
+/// The event with those ids whose objects exist: the others are still on their way to their runs (05/E-50).
+pub(super) fn correlated_event(
+    state: &State,
+    tenant: &str,
+    id: &pb::CorrelatedEventId,
+    fetched: &Fetched,
+) -> Result<Vec<u8>, Stop> {
+    let record_key = correlated_event::record_key(tenant, id);
+    let correlation = match (state.with_events(&record_key), fetched.get(&record_key)) {
+        (Some(record), _) => record.correlation.as_deref().cloned(),
+        (None, _) if state.is_gone(&record_key) => None,
+        (None, None) => return Err(Stop::Need(vec![record_key])),
+        (None, Some(None)) => None,
+        (None, Some(Some(value))) => record::decode(value).map_err(corrupt)?.correlation,
+    };
+    let correlation = correlation.unwrap_or_default();
+    let name = id.external_event_def_id.as_ref().map_or("", |id| &id.name);
+    let mut event = correlation.event.ok_or_else(|| not_found("CorrelatedEvent", &format!("{}/{name}", id.key)))?;
+    let mut sent = correlation.sent.iter();
+    event.external_events.retain(|_| {
+        !sent.next().is_some_and(|sent| state.outbox.contains_key(&(sent.target_shard, sent.sequence)))
+    });
+    Ok(event.encode_to_vec())
 }
 
 pub(super) fn workflow_event(

@@ -36,6 +36,8 @@ pub enum Read {
     Variables(pb::ListVariablesRequest),
     /// GetExternalEvent.
     ExternalEvent(pb::ExternalEventId),
+    /// GetCorrelatedEvent.
+    CorrelatedEvent(pb::CorrelatedEventId),
     /// GetWorkflowEvent.
     WorkflowEvent(pb::WorkflowEventId),
     /// ListExternalEvents.
@@ -57,7 +59,7 @@ pub enum Read {
 }
 
 impl Read {
-    /// The root WfRun id that decides the shard; `None` = ask every shard (counts) or the TaskDef's home shard.
+    /// The root WfRun id that decides the shard; `None` = ask every shard (counts), the home of the correlation key or the TaskDef's home shard.
     pub fn root_id(&self) -> Option<&str> {
         let id = match self {
             Self::WfRun(id) => Some(id),
@@ -76,7 +78,7 @@ impl Read {
             Self::Checkpoint(id) => id.task_run.as_ref().and_then(|id| id.wf_run_id.as_ref()),
             Self::UserTaskRun(id) => id.wf_run_id.as_ref(),
             Self::UserTaskRuns(request) => request.wf_run_id.as_ref(),
-            Self::CountTaskRun(_) | Self::TaskWorkerGroup(_) => None,
+            Self::CorrelatedEvent(_) | Self::CountTaskRun(_) | Self::TaskWorkerGroup(_) => None,
         };
         id.map(key::root_id)
     }
@@ -119,6 +121,7 @@ pub fn read(state: &State, tenant: &str, read: &Read, fetched: &Fetched, now_ms:
         Read::TaskRuns(request) => list::task_runs(state, tenant, request, fetched),
         Read::Variables(request) => list::variables(state, tenant, request, fetched),
         Read::ExternalEvent(id) => events::external_event(state, tenant, id, fetched),
+        Read::CorrelatedEvent(id) => events::correlated_event(state, tenant, id, fetched),
         Read::WorkflowEvent(id) => events::workflow_event(state, tenant, id, fetched),
         Read::ExternalEvents(request) => events::external_events(state, tenant, request, fetched),
         Read::WorkflowEvents(request) => events::workflow_events(state, tenant, request, fetched),

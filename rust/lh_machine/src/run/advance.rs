@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Run, failure, family, finish, halt, handler, interrupt, room, timestamp};
+use super::{Run, correlation, failure, family, finish, halt, handler, interrupt, room, timestamp};
 use crate::{
     node::{self, Progress},
     pb,
@@ -55,6 +55,7 @@ fn advance_one(run: &mut Run, passes: &mut usize, context: &mut Context<'_>) {
     room::archive_expired(run, context.now_ms);
     node::user_task::cancel_stranded(run, context);
     halt::show_in_status(run);
+    correlation::register(run, context);
     super::deadline::rearm(run, context);
     family::tell_parent(run, &mut context.family);
 }

@@ -135,6 +135,8 @@ pub fn unborn(tenant: &str, id: &pb::WfRunId, children: Children) -> Run {
         armed_ms: 0,
         guid_suffix: String::new(),
         events: Events::default(),
+        registrations: BTreeMap::new(),
+        correlation: None,
         stored: Stored { bytes: 512, ..Stored::default() },
     }
 }

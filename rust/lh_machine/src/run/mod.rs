@@ -4,10 +4,12 @@
 //! `start` = a ThreadRun begins · `finish` = a NodeRun or ThreadRun is done · `edge` = from one node to the next ·
 //! `failure` = a NodeRun or ThreadRun fails · `family` = parent and child runs · `handler` = failure handlers ·
 //! `halt` = halting and going on · `events` = events posted to the run and thrown by it · `interrupt` = threads halted by
-//! an event · `room` = how many threads are active · `deadline` = moments at which to look again · `task_at` = where TaskRuns
+//! an event · `room` = how many threads are active · `correlation` = NodeRuns that
+//! wait for a correlation key · `deadline` = moments at which to look again · `task_at` = where TaskRuns
 //! are kept.
 
 pub mod advance;
+pub mod correlation;
 pub mod deadline;
 pub mod edge;
 pub mod events;
@@ -68,6 +70,10 @@ pub struct Run {
     pub guid_suffix: String,
     /// ExternalEvents posted to it and WorkflowEvents that it has thrown.
     pub events: events::Events,
+    /// NodeRuns that the homes of their correlation keys know to be waiting, by place.
+    pub registrations: BTreeMap<(i32, i32), pb::CorrelatedEventId>,
+    /// What is known of a correlation key, if this is the record of one and of no run.
+    pub correlation: Option<Box<internal::Correlation>>,
     /// Where the run stands towards the store.
     pub stored: Stored,
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use prost::{Message, encoding};
 
-use super::{Run, Stored, guid_suffix};
+use super::{Run, Stored, correlation, guid_suffix};
 use crate::{internal, key, spec::Spec, state::Corrupt};
 
 /// How many closed NodeRuns a live run keeps inside its own record. Above it they get records of their own, so that
@@ -45,6 +45,12 @@ pub fn encode(run: &Run) -> Vec<u8> {
     }
     for thrown in run.events.thrown() {
         encoding::message::encode(21, thrown, &mut buffer);
+    }
+    for registration in correlation::records(run) {
+        encoding::message::encode(50, &registration, &mut buffer);
+    }
+    if let Some(correlation) = &run.correlation {
+        encoding::message::encode(51, &**correlation, &mut buffer);
     }
     buffer
 }
@@ -102,6 +108,8 @@ pub fn into_run(key: Vec<u8>, record: internal::RunRecord, spec: Arc<Spec>, reco
         deadlines: record.deadlines,
         armed_ms: record.armed_ms,
         events: super::events::Events::of_record(record.external_events, record.workflow_events),
+        registrations: correlation::of_records(record.registrations),
+        correlation: record.correlation.map(Box::new),
         stored: Stored { record_bytes, armed: record.armed_ms != 0, ..Stored::default() },
     };
     run.stored.index = crate::index::of_run(&run).into_keys().collect();

@@ -20,7 +20,7 @@ use queues::Queues;
 
 use crate::{
     Arm, Command, Effects, Outgoing, Stamp,
-    command::user_task,
+    command::{from_shard, user_task},
     internal,
     internal::command::Kind,
     key,
@@ -90,6 +90,8 @@ pub struct Context<'a> {
     pub definitions: &'a Definitions,
     /// Queues of all tenants.
     pub queues: &'a mut Queues,
+    /// Number of run shards of the cluster.
+    pub run_shards: u32,
     /// Writes of resident tables.
     pub writes: &'a mut BTreeMap<Vec<u8>, Option<Vec<u8>>>,
     /// What must be done after the commit.
@@ -203,6 +205,12 @@ impl State {
             .collect()
     }
 
+    /// Sequence of the oldest undelivered message to any shard.
+    pub fn oldest_undelivered(&self) -> Option<u64> {
+        let targets = 0..self.config.run_shards;
+        targets.filter_map(|target| self.outbox.range((target, 0)..=(target, u64::MAX)).next()).map(|(at, _)| at.1).min()
+    }
+
     /// Which queues (tenant, TaskDef) this command could feed: what the shard guesses claims from.
     pub fn hints(&self, command: &Command) -> Vec<(String, String)> {
         let tenant = &command.tenant;
@@ -231,6 +239,13 @@ impl State {
                 };
                 let run = self.run(&key::run(tenant, id));
                 run.map(|run| run::edge::fed_by_event(run, &event_def.name)).unwrap_or_default()
+            }
+            Some(Kind::FromShard(message)) => {
+                let Some(event_id) = from_shard::event(message).and_then(|event| event.id.as_ref()) else {
+                    return Vec::new();
+                };
+                let run = event_id.wf_run_id.as_ref().and_then(|id| self.run(&key::run(tenant, id)));
+                run.map(|run| run::edge::fed_by_event(run, &run::events::names(event_id).0)).unwrap_or_default()
             }
             Some(Kind::UserTask(command)) => {
                 let target = user_task::target(tenant, command);
@@ -291,6 +306,7 @@ impl State {
             family: Family::default(),
             definitions: &self.definitions,
             queues: &mut self.queues,
+            run_shards: self.config.run_shards,
             writes: &mut self.writes,
             effects,
         }

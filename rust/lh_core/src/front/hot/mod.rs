@@ -2,8 +2,10 @@
 
 pub mod await_workflow_event;
 pub mod count_task_run;
+pub mod delete_correlated_event;
 pub mod delete_wf_run;
 pub mod get_checkpoint;
+pub mod get_correlated_event;
 pub mod get_external_event;
 pub mod get_inactive_thread_run;
 pub mod get_node_run;
@@ -22,6 +24,7 @@ pub mod list_variables;
 pub mod list_workflow_events;
 pub mod poll_task;
 pub mod put_checkpoint;
+pub mod put_correlated_event;
 pub mod put_external_event;
 pub mod register_task_worker;
 pub mod report_task;
@@ -77,6 +80,9 @@ pub async fn answer(front: &Front, rpc: HotRpc, caller: &Caller, request: Bytes)
         HotRpc::PutUserTaskRunComment => user_task_run::put_comment(front, caller, request).await,
         HotRpc::EditUserTaskRunComment => user_task_run::edit_comment(front, caller, request).await,
         HotRpc::DeleteUserTaskRunComment => user_task_run::delete_comment(front, caller, request).await,
+        HotRpc::PutCorrelatedEvent => put_correlated_event::answer(front, caller, request).await,
+        HotRpc::GetCorrelatedEvent => get_correlated_event::answer(front, caller, request).await,
+        HotRpc::DeleteCorrelatedEvent => delete_correlated_event::answer(front, caller, request).await,
         HotRpc::Whoami => whoami::answer(front),
     }
 }
