@@ -29,6 +29,7 @@ class Index(IntEnum):
     EXTERNAL_EVENT = 20
     WORKFLOW_EVENT = 21
     USER_TASK_RUN = 30
+    CORRELATED_EVENT = 50
 
 
 @dataclass(frozen=True, slots=True)

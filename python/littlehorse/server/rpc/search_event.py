@@ -1,12 +1,15 @@
-"""SearchExternalEvent, SearchWorkflowEvent and SearchNodeRun (07/O-2, O-4, O-6)."""
+"""SearchCorrelatedEvent, SearchExternalEvent, SearchWorkflowEvent and SearchNodeRun (07/O-2, O-4, O-6)."""
 
 from __future__ import annotations
 
 from littlehorse.model import (
+    CorrelatedEventId,
+    CorrelatedEventIdList,
     ExternalEventId,
     ExternalEventIdList,
     NodeRunId,
     NodeRunIdList,
+    SearchCorrelatedEventRequest,
     SearchExternalEventRequest,
     SearchNodeRunRequest,
     SearchWorkflowEventRequest,
@@ -33,6 +36,17 @@ def external_events(services: Services, call: Call, request: SearchExternalEvent
     )
     results = [ExternalEventId.FromString(entry.id) for entry in page.entries]
     return ExternalEventIdList(results=results, bookmark=page.bookmark)
+
+
+def correlated_events(services: Services, call: Call, request: SearchCorrelatedEventRequest) -> CorrelatedEventIdList:
+    """Ids of the CorrelatedEvents of a definition, known or not, by creation time, then key (05/E-75, E-76; 07/O-5)."""
+    name = request.external_event_def_id.name
+    if not name.strip():
+        raise invalid("Missing required argument external_event_def_id.")
+    wanted = [request.has_external_events] if request.HasField("has_external_events") else [True, False]
+    page = _search(services, call, request, Index.CORRELATED_EVENT, [(name, CLAIMED[has_any]) for has_any in wanted])
+    results = [CorrelatedEventId.FromString(entry.id) for entry in page.entries]
+    return CorrelatedEventIdList(results=results, bookmark=page.bookmark)
 
 
 def workflow_events(services: Services, call: Call, request: SearchWorkflowEventRequest) -> WorkflowEventIdList:
@@ -70,7 +84,10 @@ def _require(services: Services, call: Call, kind: Kind, name: str, what: str, f
 def _search(
     services: Services,
     call: Call,
-    request: SearchExternalEventRequest | SearchWorkflowEventRequest | SearchNodeRunRequest,
+    request: SearchCorrelatedEventRequest
+    | SearchExternalEventRequest
+    | SearchWorkflowEventRequest
+    | SearchNodeRunRequest,
     kind: Index,
     components: list[tuple[str, ...]],
 ) -> Page:

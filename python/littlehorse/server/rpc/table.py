@@ -61,6 +61,7 @@ TABLE: dict[str, Row] = {
     "PutUserTaskDef": Row(model.PutUserTaskDefRequest, user_task_def.put),
     "PutWfSpec": Row(model.PutWfSpecRequest, wf_spec.put),
     "PutWorkflowEventDef": Row(model.PutWorkflowEventDefRequest, workflow_event_def.put),
+    "SearchCorrelatedEvent": Row(model.SearchCorrelatedEventRequest, search_event.correlated_events),
     "SearchExternalEvent": Row(model.SearchExternalEventRequest, search_event.external_events),
     "SearchExternalEventDef": Row(model.SearchExternalEventDefRequest, external_event_def.search),
     "SearchNodeRun": Row(model.SearchNodeRunRequest, search_event.node_runs),

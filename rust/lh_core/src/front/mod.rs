@@ -100,6 +100,11 @@ impl Front {
         &self.parts.run_shards[placement::shard_of(tenant, root_id, self.parts.run_shards.len())]
     }
 
+    /// The home of a correlation key of an ExternalEventDef.
+    fn shard_of_correlation(&self, tenant: &str, definition: &str, correlation_key: &str) -> &ShardHandle {
+        self.shard_of_tree(tenant, &placement::correlation_root(definition, correlation_key))
+    }
+
     /// The shard that keeps the worker group of a TaskDef.
     fn home_of_task_def(&self, tenant: &str, name: &str) -> &ShardHandle {
         &self.parts.run_shards[placement::home_of_task_def(tenant, name, self.parts.run_shards.len())]

@@ -76,6 +76,8 @@ pub fn new_run(tenant: &str, id: pb::WfRunId, spec: Arc<Spec>, now_ms: i64) -> R
         deadlines: Vec::new(),
         armed_ms: 0,
         events: super::events::Events::default(),
+        registrations: BTreeMap::new(),
+        correlation: None,
         stored: Stored { bytes: 2048, ..Stored::default() },
     }
 }
