@@ -1,0 +1,173 @@
+//! Correlated events over two shards: messages go from outbox to machine and are acknowledged, as the server does it.
+#![allow(clippy::unwrap_used)]
+
+use lh_machine::{
+    Command, MachineConfig, Outgoing, Rejected, Reply, Stamp, State, apply,
+    internal::{self, command::Kind, meta_write},
+    key::{self, MetaKind},
+    needs, pb, placement,
+};
+use prost::Message;
+
+const TENANT: &str = "default";
+
+struct Shards {
+    states: Vec<State>,
+    now_ms: i64,
+}
+
+impl Shards {
+    fn new(delete_after_first: bool) -> Self {
+        let config = |shard| MachineConfig { shard, run_shards: 2 };
+        let mut shards = Self { states: (0..2).map(|shard| State::new(config(shard))).collect(), now_ms: 0 };
+        let name = "paid".to_owned();
+        let event_def = pb::ExternalEventDef {
+            id: Some(pb::ExternalEventDefId { name }),
+            correlated_event_config: Some(pb::CorrelatedEventConfig {
+                ttl_seconds: None,
+                delete_after_first_correlation: delete_after_first,
+            }),
+            ..Default::default()
+        };
+        let writes = vec![
+            meta_write::Write {
+                key: key::meta(MetaKind::ExternalEventDef, TENANT, "paid", &[]),
+                value: Some(event_def.encode_to_vec()),
+            },
+            meta_write::Write { key: key::meta(MetaKind::WfSpec, TENANT, "wait", &[0, 0]), value: Some(wait()) },
+        ];
+        for shard in 0..2 {
+            let arrived = internal::DefinitionsArrived { sequence: 1, writes: writes.clone() };
+            shards.one(shard, Kind::DefinitionsArrived(arrived)).1.unwrap();
+        }
+        shards
+    }
+
+    fn one(&mut self, shard: usize, kind: Kind) -> (Vec<Outgoing>, Result<Reply, Rejected>) {
+        self.now_ms += 1;
+        let command = Command { tenant: TENANT.to_owned(), kind: Some(kind) };
+        let state = &mut self.states[shard];
+        for key in needs(state, &command, 0) {
+            state.insert(&key, None).unwrap();
+        }
+        let effects = apply(state, &Stamp { now_ms: self.now_ms, seed: 7 }, &command);
+        (effects.outbox, effects.reply.unwrap())
+    }
+
+    /// Applies a command and everything that follows; each message comes twice.
+    fn all(&mut self, shard: usize, kind: Kind) -> Result<Reply, Rejected> {
+        let (sent, reply) = self.one(shard, kind);
+        let mut waiting: Vec<(usize, Outgoing)> = sent.into_iter().map(|message| (shard, message)).collect();
+        while !waiting.is_empty() {
+            let (source, message) = waiting.remove(0);
+            let target = message.target_shard as usize;
+            for _ in 0..2 {
+                let (more, reply) = self.one(target, message.command.clone().kind.unwrap());
+                reply.unwrap();
+                waiting.extend(more.into_iter().map(|message| (target, message)));
+            }
+            let done =
+                internal::OutboxAcknowledged { target_shard: message.target_shard, sequence: message.sequence };
+            self.one(source, Kind::OutboxAcknowledged(done)).1.unwrap();
+        }
+        assert!(self.states.iter().all(|state| state.oldest_undelivered().is_none()));
+        reply
+    }
+
+    fn start(&mut self, id: &str) {
+        let shard = placement::shard_of(TENANT, id, 2);
+        let request = pb::RunWfRequest {
+            wf_spec_name: "wait".to_owned(),
+            id: Some(id.to_owned()),
+            ..Default::default()
+        };
+        self.all(shard, Kind::RunWf(internal::RunWf { request: Some(request), id_is_generated: false })).unwrap();
+    }
+
+    fn put(&mut self) -> Result<pb::CorrelatedEvent, Rejected> {
+        let shard = placement::shard_of(TENANT, &placement::correlation_root("paid", "order-1"), 2);
+        let request = pb::PutCorrelatedEventRequest {
+            key: "order-1".to_owned(),
+            external_event_def_id: Some(pb::ExternalEventDefId { name: "paid".to_owned() }),
+            content: None,
+        };
+        match self.all(shard, Kind::PutCorrelatedEvent(request))? {
+            Reply::CorrelatedEvent(event) => Ok(*event),
+            other => panic!("unexpected {other:?}"),
+        }
+    }
+
+    fn status(&self, id: &str) -> pb::LhStatus {
+        let state = &self.states[placement::shard_of(TENANT, id, 2)];
+        let id = pb::WfRunId { id: id.to_owned(), parent_wf_run_id: None };
+        let read = lh_machine::Read::WfRun(id);
+        match lh_machine::read(state, TENANT, &read, &Default::default(), self.now_ms) {
+            lh_machine::ReadOutcome::Done(Ok(bytes)) => pb::WfRun::decode(&*bytes).unwrap().status(),
+            other => panic!("unexpected {other:?}"),
+        }
+    }
+}
+
+/// ENTRYPOINT, then an EXTERNAL_EVENT node for the key `order-1`, then EXIT.
+fn wait() -> Vec<u8> {
+    use pb::{node::Node as Kind, variable_assignment::Source, variable_value::Value};
+    let node = |kind, next: Option<&str>| pb::Node {
+        outgoing_edges: next
+            .map(|name| pb::Edge { sink_node_name: name.to_owned(), ..Default::default() })
+            .into_iter()
+            .collect(),
+        node: Some(kind),
+        ..Default::default()
+    };
+    let literal = pb::VariableValue { value: Some(Value::Str("order-1".to_owned())) };
+    let event = pb::ExternalEventNode {
+        external_event_def_id: Some(pb::ExternalEventDefId { name: "paid".to_owned() }),
+        correlation_key: Some(pb::VariableAssignment {
+            source: Some(Source::LiteralValue(literal)),
+            ..Default::default()
+        }),
+        ..Default::default()
+    };
+    let nodes = [
+        ("0-entrypoint", node(Kind::Entrypoint(Default::default()), Some("1-event"))),
+        ("1-event", node(Kind::ExternalEvent(event), Some("2-exit"))),
+        ("2-exit", node(Kind::Exit(Default::default()), None)),
+    ];
+    let thread = pb::ThreadSpec {
+        nodes: nodes.into_iter().map(|(name, node)| (name.to_owned(), node)).collect(),
+        ..Default::default()
+    };
+    let wf_spec = pb::WfSpec {
+        id: Some(pb::WfSpecId { name: "wait".to_owned(), ..Default::default() }),
+        entrypoint_thread_name: "entrypoint".to_owned(),
+        thread_specs: [("entrypoint".to_owned(), thread)].into(),
+        ..Default::default()
+    };
+    wf_spec.encode_to_vec()
+}
+
+/// 05/E-47, E-48, E-50, E-51: runs of both shards wait, the event comes later; messages that come twice take effect once.
+#[test]
+fn an_event_reaches_the_runs_that_wait_for_its_key() {
+    let mut shards = Shards::new(true);
+    let runs: Vec<String> = (0..6).map(|number| format!("run-{number}")).collect();
+    runs.iter().for_each(|id| shards.start(id));
+    assert!(runs.iter().all(|id| shards.status(id) == pb::LhStatus::Running));
+    let event = shards.put().unwrap();
+    assert_eq!(event.external_events.len(), 6);
+    assert!(runs.iter().all(|id| shards.status(id) == pb::LhStatus::Completed));
+    // It was deleted by that: nobody waits, and the key can be used again.
+    assert!(shards.put().unwrap().external_events.is_empty());
+}
+
+/// 05/E-46, E-49, E-51: the event comes first and is kept; each run that arrives later gets it.
+#[test]
+fn an_event_waits_for_runs() {
+    let mut shards = Shards::new(false);
+    assert!(shards.put().unwrap().external_events.is_empty());
+    for id in ["run-a", "run-b", "run-c"] {
+        shards.start(id);
+        assert_eq!(shards.status(id), pb::LhStatus::Completed);
+    }
+    assert_eq!(shards.put().unwrap_err().code, lh_machine::Code::AlreadyExists);
+}
