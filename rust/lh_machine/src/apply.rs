@@ -3,9 +3,9 @@
 use crate::{
     Command, Effects, Rejected, Reply, Stamp, State,
     command::{
-        claim_task, correlated_event, definitions_arrived, delete_wf_run, from_shard, meta_write, put_checkpoint, put_external_event,
-        register_task_worker, report_task, rescue_thread_run, resume_wf_run, run_wf, stop_wf_run, timer_due,
-        unclaim_task, user_task,
+        claim_task, correlated_event, definitions_arrived, delete_wf_run, from_shard, meta_write, put_checkpoint,
+        put_external_event, register_task_worker, report_task, rescue_thread_run, resume_wf_run, run_wf, stop_wf_run,
+        timer_due, unclaim_task, user_task,
     },
     internal::command::Kind,
     outbox,

@@ -18,13 +18,7 @@ pub(crate) fn keep(state: &mut State, target_shard: u32, sequence: u64, command:
 }
 
 /// Sends a message of this run shard; returns its sequence.
-pub(crate) fn send(
-    state: &mut State,
-    target_shard: u32,
-    tenant: &str,
-    message: Message,
-    effects: &mut Effects,
-) -> u64 {
+pub(crate) fn send(state: &mut State, target_shard: u32, tenant: &str, message: Message, effects: &mut Effects) -> u64 {
     state.applied.outbox_sequence += 1;
     let sequence = state.applied.outbox_sequence;
     let message = internal::FromShard { source_shard: state.config.shard, sequence, message: Some(message) };

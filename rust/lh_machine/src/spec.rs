@@ -309,13 +309,9 @@ fn collect_builder(builder: &pb::InlineStructBuilder, found: &mut BTreeSet<Strin
 
 /// Names the first thing in the WfSpec that this server cannot run yet.
 fn not_built(wf_spec: &pb::WfSpec) -> Option<String> {
-    use pb::node::Node;
     for thread in wf_spec.thread_specs.values() {
         for (node_name, node) in &thread.nodes {
             let not_built = node.node.is_none();
-            if matches!(&node.node, Some(Node::ExternalEvent(event)) if event.correlation_key.is_some()) {
-                return Some(format!("the correlation key of Node {node_name}"));
-            }
             if not_built {
                 return Some(format!("the kind of Node {node_name}"));
             }

@@ -66,8 +66,7 @@ impl Shards {
                 reply.unwrap();
                 waiting.extend(more.into_iter().map(|message| (target, message)));
             }
-            let done =
-                internal::OutboxAcknowledged { target_shard: message.target_shard, sequence: message.sequence };
+            let done = internal::OutboxAcknowledged { target_shard: message.target_shard, sequence: message.sequence };
             self.one(source, Kind::OutboxAcknowledged(done)).1.unwrap();
         }
         assert!(self.states.iter().all(|state| state.oldest_undelivered().is_none()));
@@ -76,11 +75,8 @@ impl Shards {
 
     fn start(&mut self, id: &str) {
         let shard = placement::shard_of(TENANT, id, 2);
-        let request = pb::RunWfRequest {
-            wf_spec_name: "wait".to_owned(),
-            id: Some(id.to_owned()),
-            ..Default::default()
-        };
+        let request =
+            pb::RunWfRequest { wf_spec_name: "wait".to_owned(), id: Some(id.to_owned()), ..Default::default() };
         self.all(shard, Kind::RunWf(internal::RunWf { request: Some(request), id_is_generated: false })).unwrap();
     }
 

@@ -78,7 +78,12 @@ pub fn put(
     record.correlation.get_or_insert_default().event = Some(event);
     if let Some(seconds) = config.ttl_seconds {
         let due_ms = stamp.now_ms.saturating_add(seconds.saturating_mul(1000));
-        deadline::add(&mut record, OF_NO_NODE, due_ms, Kind::CorrelatedEventTtl(internal::deadline::CorrelatedEventTtl {}));
+        deadline::add(
+            &mut record,
+            OF_NO_NODE,
+            due_ms,
+            Kind::CorrelatedEventTtl(internal::deadline::CorrelatedEventTtl {}),
+        );
     }
     let event = correlate(state, stamp, &mut record, effects).unwrap_or_default();
     settle(state, stamp, record, effects);
@@ -242,7 +247,8 @@ fn checked(
         let text = format!("The event has {bytes} bytes; a stored object can have {RECORD_BYTES_MAX}.");
         return Err(Rejected::new(Code::ResourceExhausted, text));
     }
-    let invalid = |text: &str| Rejected::invalid(format!("Invalid type of content for ExternalEventDef {name}: {text}"));
+    let invalid =
+        |text: &str| Rejected::invalid(format!("Invalid type of content for ExternalEventDef {name}: {text}"));
     let definitions = state.definitions.of(tenant);
     match &definition.type_information {
         Some(pb::ReturnType { return_type: Some(declared) }) => {

@@ -21,9 +21,7 @@ pub fn target(message: &internal::FromShard) -> Option<Target<'_>> {
     match message.message.as_ref()? {
         Message::AwaitCorrelation(message) => message.id.as_ref().map(Target::Correlation),
         Message::LeaveCorrelation(message) => message.id.as_ref().map(Target::Correlation),
-        Message::EventCorrelated(message) => {
-            message.event.as_ref()?.id.as_ref()?.wf_run_id.as_ref().map(Target::Run)
-        }
+        Message::EventCorrelated(message) => message.event.as_ref()?.id.as_ref()?.wf_run_id.as_ref().map(Target::Run),
     }
 }
 
@@ -36,13 +34,7 @@ pub fn event(message: &internal::FromShard) -> Option<&pb::ExternalEvent> {
 }
 
 /// Takes the message in, unless it came before: it is sent again when its acknowledgement was lost in a crash.
-pub fn apply(
-    state: &mut State,
-    stamp: &Stamp,
-    tenant: &str,
-    command: &internal::FromShard,
-    effects: &mut Effects,
-) {
+pub fn apply(state: &mut State, stamp: &Stamp, tenant: &str, command: &internal::FromShard, effects: &mut Effects) {
     let received = state.applied.received.entry(command.source_shard).or_insert(0);
     if command.sequence <= *received {
         return;

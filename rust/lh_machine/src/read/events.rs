@@ -54,9 +54,9 @@ pub(super) fn correlated_event(
     let name = id.external_event_def_id.as_ref().map_or("", |id| &id.name);
     let mut event = correlation.event.ok_or_else(|| not_found("CorrelatedEvent", &format!("{}/{name}", id.key)))?;
     let mut sent = correlation.sent.iter();
-    event.external_events.retain(|_| {
-        !sent.next().is_some_and(|sent| state.outbox.contains_key(&(sent.target_shard, sent.sequence)))
-    });
+    event
+        .external_events
+        .retain(|_| !sent.next().is_some_and(|sent| state.outbox.contains_key(&(sent.target_shard, sent.sequence))));
     Ok(event.encode_to_vec())
 }
 

@@ -208,7 +208,10 @@ impl State {
     /// Sequence of the oldest undelivered message to any shard.
     pub fn oldest_undelivered(&self) -> Option<u64> {
         let targets = 0..self.config.run_shards;
-        targets.filter_map(|target| self.outbox.range((target, 0)..=(target, u64::MAX)).next()).map(|(at, _)| at.1).min()
+        targets
+            .filter_map(|target| self.outbox.range((target, 0)..=(target, u64::MAX)).next())
+            .map(|(at, _)| at.1)
+            .min()
     }
 
     /// Which queues (tenant, TaskDef) this command could feed: what the shard guesses claims from.

@@ -49,6 +49,9 @@ pub fn effects(effects: &Effects) -> String {
             text.push_str(&format!("reply {} {number:?}\n", response.flow_control_continue_type().as_str_name()));
         }
         Some(Ok(Reply::UserTaskRun(task))) => text.push_str(&format!("reply\n{}", user_tasks::shown(task))),
+        Some(Ok(Reply::CorrelatedEvent(event))) => {
+            text.push_str(&format!("reply CorrelatedEvent {} events\n", event.external_events.len()));
+        }
         Some(Ok(Reply::MetaWritten { sequence })) => text.push_str(&format!("reply written {sequence}\n")),
         Some(Err(rejected)) => text.push_str(&format!("reply {rejected}\n")),
         None => {}
