@@ -15,7 +15,7 @@ use std::{
     time::Duration,
 };
 
-use lh_machine::{Command, MachineConfig, State, needs};
+use lh_machine::{Command, State, needs};
 use tokio::{
     sync::mpsc::{UnboundedReceiver, UnboundedSender},
     time::Instant,
@@ -265,7 +265,9 @@ impl<C: Consensus> Replica<C> {
     fn stop(&mut self, answer: Option<tokio::sync::oneshot::Sender<()>>) {
         self.stopping.get_or_insert_default().extend(answer);
         for waiting in self.unacknowledged.drain(..) {
-            let reason = "the server is stopping; the change is stored and will reach every shard".to_owned();
+            let reason =
+                "the server is stopping; the command is stored, and what it tells other shards will reach them"
+                    .to_owned();
             let _ = waiting.answer.send(Err(Failure::Unavailable(reason)));
         }
     }
@@ -303,11 +305,6 @@ impl<C: Consensus> Replica<C> {
         if !std::mem::replace(&mut self.failed, true) {
             (self.parts.failure)(message);
         }
-    }
-
-    /// True for the metadata group.
-    pub(super) fn is_meta(&self) -> bool {
-        self.parts.shard == MachineConfig::META_SHARD
     }
 
     /// Hands keys to the fetching thread.
