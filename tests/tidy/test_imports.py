@@ -32,6 +32,7 @@ NEVER_RUST = {
 # The machine waits for nothing: whatever is not on this list has no business in it.
 MACHINE_MAY_DEPEND_ON = {
     "lh_proto", "prost", "prost-types", "bytes", "serde_json", "serde", "base64", "libm", "regex-lite", "thiserror",
+    "xxhash-rust",
 }  # fmt: skip
 
 

@@ -55,9 +55,7 @@ def waiter(client: Client, event: str, **config: Any) -> str:
         key = thread.declare_str("key").required()
         text = thread.declare_str("text")
         settings = CorrelatedEventConfig(**config)
-        text.assign(
-            thread.wait_for_event(event, correlation_id=key, return_type=str, correlated_event_config=settings)
-        )
+        text.assign(thread.wait_for_event(event, correlation_id=key, return_type=str, correlated_event_config=settings))
 
     return client.deploy("waiter", entrypoint)
 

@@ -3,7 +3,7 @@
 use crate::{
     Command, State,
     command::{correlated_event, delete_wf_run, from_shard, report_task, user_task},
-    internal::command::Kind,
+    internal::{self, command::Kind},
     key, pb,
 };
 
@@ -16,16 +16,7 @@ pub fn needs(state: &State, command: &Command, claims_before: usize) -> Vec<Vec<
     let mut keys = Vec::new();
     match &command.kind {
         Some(Kind::RunWf(run_wf)) => {
-            let Some(request) = &run_wf.request else { return keys };
-            let parent = request.parent_wf_run_id.as_ref();
-            if !run_wf.id_is_generated {
-                let id = pb::WfRunId {
-                    id: request.id.clone().unwrap_or_default(),
-                    parent_wf_run_id: parent.cloned().map(Box::new),
-                };
-                keys.push(key::run(tenant, &id));
-            }
-            keys.extend(line(tenant, parent));
+            keys.extend(run_wf.request.iter().flat_map(|request| started(tenant, request, run_wf.id_is_generated)))
         }
         Some(Kind::ReportTask(report)) => {
             keys.extend(line(tenant, report.task_run_id.as_ref().and_then(|id| id.wf_run_id.as_ref())));
@@ -76,11 +67,7 @@ pub fn needs(state: &State, command: &Command, claims_before: usize) -> Vec<Vec<
         Some(Kind::DeleteCorrelatedEvent(request)) => {
             keys.extend(request.id.as_ref().map(|id| correlated_event::record_key(tenant, id)));
         }
-        Some(Kind::FromShard(message)) => match from_shard::target(message) {
-            Some(from_shard::Target::Correlation(id)) => keys.push(correlated_event::record_key(tenant, id)),
-            Some(from_shard::Target::Run(id)) => keys.extend(line(tenant, Some(id))),
-            None => {}
-        },
+        Some(Kind::FromShard(message)) => keys.extend(told(tenant, message)),
         Some(
             Kind::MetaWrite(_)
             | Kind::DefinitionsArrived(_)
@@ -91,6 +78,26 @@ pub fn needs(state: &State, command: &Command, claims_before: usize) -> Vec<Vec<
     }
     keys.retain(|key| !state.knows(key));
     keys
+}
+
+/// Keys of a run that shall start under an id that may be taken, and of all runs above it.
+fn started(tenant: &str, request: &pb::RunWfRequest, id_is_generated: bool) -> Vec<Vec<u8>> {
+    let parent = request.parent_wf_run_id.as_ref();
+    let mut keys = line(tenant, parent);
+    if !id_is_generated {
+        let id = request.id.clone().unwrap_or_default();
+        keys.push(key::run(tenant, &pb::WfRunId { id, parent_wf_run_id: parent.cloned().map(Box::new) }));
+    }
+    keys
+}
+
+/// Keys of what a message of another shard is about.
+fn told(tenant: &str, message: &internal::FromShard) -> Vec<Vec<u8>> {
+    match from_shard::target(message) {
+        Some(from_shard::Target::Correlation(id)) => vec![correlated_event::record_key(tenant, id)],
+        Some(from_shard::Target::Run(id)) => line(tenant, Some(id)),
+        None => Vec::new(),
+    }
 }
 
 /// Keys of a run and of all runs above it: what happens to a child can move its ancestors (03/E-484, E-805).
