@@ -27,8 +27,8 @@ logger = logging.getLogger(__name__)
 API_VERSION = "1.3.0"
 # Threads for cold handlers. They spend their time waiting for the engine; more would only compete for Python's lock.
 LANES = 8
-# Parts of the memory limit: block caches and write buffers of the stores, and runs held in memory. The rest is for armed
-# wake-ups (some 200 bytes each), connections, and the process itself.
+# Parts of the memory limit: block caches and write buffers of the stores, and runs held in memory. The rest is for
+# armed wake-ups (some 200 bytes each), connections, and the process itself.
 STORE_SHARE = 0.2
 RUNS_SHARE = 0.25
 # How often the waiting threads look whether the server stops; a failure itself is reported at once.
