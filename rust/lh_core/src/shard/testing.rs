@@ -16,6 +16,7 @@ struct Content {
     free: Option<u64>,
     full: bool,
     fail_move: bool,
+    fail_creation: bool,
 }
 
 /// The disk; clones are the same disk.
@@ -55,6 +56,11 @@ impl MemoryDisk {
         self.0.lock().unwrap().fail_move = true;
     }
 
+    /// The next new file cannot be made.
+    pub fn fail_creation(&self) {
+        self.0.lock().unwrap().fail_creation = true;
+    }
+
     /// Whether new files are refused with `StorageFull`.
     pub fn set_full(&self, full: bool) {
         self.0.lock().unwrap().full = full;
@@ -73,6 +79,9 @@ impl Disk for MemoryDisk {
     fn open(&self, name: &str, preallocate: u64) -> io::Result<Box<dyn DiskFile>> {
         let mut content = self.0.lock().unwrap();
         if !content.files.contains_key(name) {
+            if std::mem::take(&mut content.fail_creation) {
+                return Err(io::Error::other("injected failure of a creation"));
+            }
             if content.full {
                 return Err(io::ErrorKind::StorageFull.into());
             }

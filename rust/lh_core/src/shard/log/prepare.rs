@@ -167,10 +167,12 @@ impl Segments for Ahead {
         loop {
             self.tasks.bell().ring_and_wait();
             let (made, file) = self.made.recv().map_err(|_| io::Error::other("nobody prepares segments"))?;
+            // One that could not be made ends the log: a later one would leave a gap.
+            let file = file?;
             // Once asked for, it is made; the chore may have ended only while the server stops.
             self.tasks.send(Task::Prepare(made + 1));
             if made == sequence {
-                return file;
+                return Ok(file);
             }
         }
     }

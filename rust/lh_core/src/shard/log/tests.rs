@@ -244,6 +244,29 @@ fn a_failed_recycling_leaves_no_gap() {
     assert_eq!(disk.list().unwrap(), names(3..=9));
 }
 
+/// Fault 8: a segment that cannot be made ends the log; no later one is made, which would leave a gap.
+#[test]
+fn a_segment_that_cannot_be_made_ends_the_log() {
+    let disk = MemoryDisk::default();
+    let watched = watched();
+    let space = SpaceWatch::default();
+    let (mut log, _) = Log::open_prepared(Arc::new(disk.clone()), &Threads, config(), &space, &watched.hook).unwrap();
+    let mut index = 1;
+    fill(&mut log, 1..=1);
+    disk.fail_creation();
+    // Of those that are prepared at this moment one may be left.
+    let failed = loop {
+        index += 1;
+        match log.append(&[entry(0, index, &[1; 1000])]) {
+            Ok(()) => assert!(index < 100, "the log goes on without a segment"),
+            Err(error) => break error,
+        }
+    };
+    assert!(failed.to_string().contains("injected failure of a creation"), "{failed}");
+    drop(log);
+    assert_eq!(indexes(&open(&disk).unwrap().1, 0), (1..index).collect::<Vec<_>>());
+}
+
 /// A shard that is behind keeps the log; one that is far behind is reported.
 #[test]
 fn a_segment_stays_until_all_shards_are_past_it() {
