@@ -22,6 +22,7 @@ SURFACE = {surface.name: surface for surface in SURFACES}
         ("log", "rename", "KILL", 1),
         ("store", "write", "KILL", 9),
         ("store", "fdatasync", "EIO", 4),
+        ("meta", "fdatasync", "EIO", 6),  # while it stops
     ],
 )
 def test_a_fault_of_the_disk_loses_and_doubles_nothing(

@@ -96,12 +96,16 @@ class Server:
             with contextlib.suppress(queue.Empty):
                 return self._events.get(timeout=WATCH_MS / 1000)
 
-    def stop(self) -> None:
-        """Lets calls in progress finish for as long as configured, then stops everything and releases the directory."""
+    def stop(self) -> str | None:
+        """Lets calls in progress finish for as long as configured, then stops everything and releases the directory.
+
+        Returns why the stores could not be brought up to date; None if they were. Nothing is lost then: the log has it.
+        """
         self._stopping.set()
         self._engine.stop(int(self._config.drain_seconds * 1000))
         self._watcher.join()
-        self._close_stores()
+        unclosed = self._close_stores()
+        return self._engine.wait_failed(0) or unclosed
 
     def _watch(self) -> None:
         while not self._stopping.is_set():
@@ -110,9 +114,15 @@ class Server:
                 self._events.put(reason)
                 return
 
-    def _close_stores(self) -> None:
+    def _close_stores(self) -> str | None:
+        """Closes all of them, whatever one of them says; returns what the first of those that failed said."""
+        failures: list[str] = []
         for store in self._stores:
-            store.close()
+            try:
+                store.close()
+            except OSError as error:
+                failures.append(_sentence(error))
+        return failures[0] if failures else None
 
 
 def main(arguments: Sequence[str], program: str = "lh server start") -> int:
@@ -133,7 +143,10 @@ def main(arguments: Sequence[str], program: str = "lh server start") -> int:
         print(f"{program}: The server failed and must be restarted: {failure}", file=sys.stderr, flush=True)
         # An orderly exit would wait for threads of an engine that can no longer answer.
         os._exit(1)
-    server.stop()
+    failure = server.stop()
+    if failure is not None:
+        print(f"{program}: The server stopped, but not in order: {failure}", file=sys.stderr, flush=True)
+        return 1
     return 0
 
 

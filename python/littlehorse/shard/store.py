@@ -154,7 +154,10 @@ class Store:
 
     def close(self) -> None:
         """Releases the directory. What was written and not persisted is lost, and comes back from the shard's log."""
-        self._rocks.close()
+        try:
+            self._rocks.close()
+        except Exception as error:
+            _refuse(self._path, error)
 
 
 def _check_root(path: Path) -> None:
