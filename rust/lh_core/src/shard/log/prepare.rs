@@ -70,6 +70,9 @@ impl SpaceWatch {
 pub trait Segments: Send {
     /// The file of segment `sequence`, ready to be written from its start.
     fn take(&mut self, sequence: u64) -> io::Result<Box<dyn DiskFile>>;
+    /// The header of this segment is on the disk. Only now may the next one be made: two files without a header could
+    /// not be told from damage after a crash.
+    fn started(&mut self, sequence: u64);
     /// The segment is needed no more. Called oldest first, so that what is left is always without gaps.
     fn retire(&mut self, sequence: u64) -> io::Result<()>;
 }
@@ -123,6 +126,8 @@ impl Segments for Stock {
         self.make(sequence)
     }
 
+    fn started(&mut self, _sequence: u64) {}
+
     fn retire(&mut self, sequence: u64) -> io::Result<()> {
         self.keep(sequence)
     }
@@ -169,12 +174,16 @@ impl Segments for Ahead {
             let (made, file) = self.made.recv().map_err(|_| io::Error::other("nobody prepares segments"))?;
             // One that could not be made ends the log: a later one would leave a gap.
             let file = file?;
-            // Once asked for, it is made; the chore may have ended only while the server stops.
-            self.tasks.send(Task::Prepare(made + 1));
             if made == sequence {
                 return Ok(file);
             }
+            self.started(made);
         }
+    }
+
+    fn started(&mut self, sequence: u64) {
+        // Once asked for, it is made; the chore may have ended only while the server stops.
+        self.tasks.send(Task::Prepare(sequence + 1));
     }
 
     fn retire(&mut self, sequence: u64) -> io::Result<()> {
@@ -236,5 +245,28 @@ impl Preparer {
         if !std::mem::replace(&mut self.failed, true) {
             (self.failure)(format!("log directory: {error}"));
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::{environment::Threads, shard::testing::MemoryDisk};
+
+    /// Fault 1: a kill never leaves two segments without a header, which the next start would have to refuse.
+    #[test]
+    fn the_next_segment_waits_for_the_header_of_this_one() {
+        let disk = MemoryDisk::default();
+        let stock = Stock::new(Arc::new(disk.clone()), 4096, None);
+        let mut ahead = Ahead::start(&Threads, stock, 1, SpaceWatch::default(), Arc::new(|_| {})).unwrap();
+        let mut file = ahead.take(1).unwrap();
+        ahead.tasks.bell().ring_and_wait();
+        assert_eq!(disk.list().unwrap(), ["log-0000000000000001.seg"]);
+        file.write_at(0, b"header").unwrap();
+        file.sync().unwrap();
+        ahead.started(1);
+        ahead.take(2).unwrap();
+        assert_eq!(disk.list().unwrap(), ["log-0000000000000001.seg", "log-0000000000000002.seg"]);
     }
 }

@@ -203,8 +203,12 @@ impl Log {
                 synced.map_err(LogError::io(&current.name))?;
             }
         }
+        let is_first = current.offset == 0;
         current.offset += self.buffer.len() as u64;
         self.write = write;
+        if is_first {
+            self.source.started(self.next_sequence - 1);
+        }
         for record in records {
             self.note(record);
         }
