@@ -7,7 +7,12 @@ use std::{
     time::Duration,
 };
 
-use tokio::{net::TcpListener, runtime::Handle, sync::oneshot, task::JoinHandle};
+use tokio::{
+    net::TcpListener,
+    runtime::Handle,
+    sync::{oneshot, watch},
+    task::JoinHandle,
+};
 
 use crate::{
     effects::{Runner, shards::ShardHandles},
@@ -79,7 +84,12 @@ async fn open(plan: Plan) -> io::Result<(Server, Started)> {
     let directory = DataDirectory::open(&settings.data_dir, settings.run_shards, segment_bytes, &clock, &entropy)?;
     let environment = environment::real(&directory.log_directory())?;
     let slot = failure.clone();
-    let failed: Arc<dyn Fn(String) + Send + Sync> = Arc::new(move |reason| slot.report(reason));
+    let (fails, mut fails_early) = watch::channel(());
+    let failed: Arc<dyn Fn(String) + Send + Sync> = Arc::new(move |reason| {
+        slot.report(reason);
+        // Only a start listens.
+        let _ = fails.send(());
+    });
     let runner = Arc::new(Runner::new(environment.clock.clone(), failed.clone()));
     let config = ShardsConfig {
         cluster: directory.identity.cluster,
@@ -90,12 +100,18 @@ async fn open(plan: Plan) -> io::Result<(Server, Started)> {
         failure: failed,
     };
     let shards = RunningShards::open(&environment, stores, &runner, &config)?;
-    match serve(&settings, &environment, &shards, &runner, lanes).await {
-        Ok((serving, told)) => Ok((Server { serving, shards, _directory: directory }, told)),
-        Err(error) => {
+    let served = tokio::select! {
+        served = serve(&settings, &environment, &shards, &runner, lanes) => served,
+        // A log that fails answers nobody, so the shards would recover for ever.
+        _ = fails_early.changed() => Err(io::Error::other("the server failed while it started")),
+    };
+    match (served, failure.wait(Duration::ZERO)) {
+        (Ok((serving, told)), _) => Ok((Server { serving, shards, _directory: directory }, told)),
+        // What failed cannot be stopped in order; its owner is to hear of the cause.
+        (Err(_), Some(reason)) => Err(io::Error::other(reason)),
+        (Err(error), None) => {
             shards.stop().await;
-            // That a shard has stopped is a consequence; its owner is to hear of the cause.
-            Err(failure.wait(Duration::ZERO).map_or(error, io::Error::other))
+            Err(error)
         }
     }
 }
