@@ -39,7 +39,7 @@ class Sizes:
     worker_runs: int = 4_000
 
 
-SMALL = Sizes(200, 200, 20, (10, 50), (50, 100), 300, 200, 200)
+SMALL = Sizes(200, 200, 20, (10, 50), (50, 100), 300, 200, worker_runs=1_000)
 """Shows that every case runs."""
 
 
