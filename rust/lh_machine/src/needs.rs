@@ -2,9 +2,10 @@
 
 use crate::{
     Command, State,
-    command::{correlated_event, delete_wf_run, from_shard, report_task, user_task},
+    command::{correlated_event, delete_wf_run, from_shard, user_task},
     internal::{self, command::Kind},
     key, pb,
+    run::{Run, TaskAt},
 };
 
 /// Keys of records that `command` touches and that the state does not know: the shard fetches them (from the set
@@ -20,7 +21,9 @@ pub fn needs(state: &State, command: &Command, claims_before: usize) -> Vec<Vec<
         }
         Some(Kind::ReportTask(report)) => {
             keys.extend(line(tenant, report.task_run_id.as_ref().and_then(|id| id.wf_run_id.as_ref())));
-            keys.extend(report_task::spilled(state, tenant, report));
+            let at = report.task_run_id.as_ref().and_then(|id| TaskAt::parse(&id.task_guid));
+            let run = keys.first().and_then(|run_key| state.run(run_key));
+            keys.extend(at.and_then(|at| spilled(run, at.place)));
         }
         Some(Kind::UnclaimTask(unclaim)) => {
             let id = unclaim.task_run_id.as_ref().and_then(|id| id.wf_run_id.as_ref());
@@ -50,8 +53,7 @@ pub fn needs(state: &State, command: &Command, claims_before: usize) -> Vec<Vec<
         }
         Some(Kind::UserTask(command)) => {
             if let Some((run_key, wf_run_id, place)) = user_task::target(tenant, command) {
-                let is_spilled = state.run(&run_key).is_some_and(|run| run.has_spilled(place));
-                keys.extend(is_spilled.then(|| key::node(tenant, &wf_run_id, place.0, place.1)));
+                keys.extend(spilled(state.run(&run_key), place));
                 keys.extend(line(tenant, Some(&wf_run_id)));
             }
         }
@@ -89,6 +91,11 @@ fn started(tenant: &str, request: &pb::RunWfRequest, id_is_generated: bool) -> V
         keys.push(key::run(tenant, &pb::WfRunId { id, parent_wf_run_id: parent.cloned().map(Box::new) }));
     }
     keys
+}
+
+/// Key of the record that a NodeRun has to itself; none while it is in the record of its run.
+fn spilled(run: Option<&Run>, place: (i32, i32)) -> Option<Vec<u8>> {
+    run.filter(|run| run.has_spilled(place)).map(|run| run.node_key(place))
 }
 
 /// Keys of what a message of another shard is about.

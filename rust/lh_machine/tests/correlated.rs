@@ -1,6 +1,8 @@
 //! Correlated events over two shards: messages go from outbox to machine and are acknowledged, as the server does it.
 #![allow(clippy::unwrap_used)]
 
+use std::collections::BTreeMap;
+
 use lh_machine::{
     Command, MachineConfig, Outgoing, Rejected, Reply, Stamp, State, apply,
     internal::{self, command::Kind, meta_write},
@@ -13,34 +15,58 @@ const TENANT: &str = "default";
 
 struct Shards {
     states: Vec<State>,
+    stores: [BTreeMap<Vec<u8>, Vec<u8>>; 2],
     now_ms: i64,
+    definitions: u64,
 }
 
 impl Shards {
     fn new(delete_after_first: bool) -> Self {
         let config = |shard| MachineConfig { shard, run_shards: 2 };
-        let mut shards = Self { states: (0..2).map(|shard| State::new(config(shard))).collect(), now_ms: 0 };
-        let name = "paid".to_owned();
+        let states = (0..2).map(|shard| State::new(config(shard))).collect();
+        let mut shards = Self { states, stores: Default::default(), now_ms: 0, definitions: 0 };
+        shards.define_event(Some(delete_after_first));
+        shards.define(key::meta(MetaKind::WfSpec, TENANT, "wait", &[0, 0]), wait());
+        shards
+    }
+
+    /// Defines the event; `None` = it cannot be correlated.
+    fn define_event(&mut self, delete_after_first: Option<bool>) {
         let event_def = pb::ExternalEventDef {
-            id: Some(pb::ExternalEventDefId { name }),
-            correlated_event_config: Some(pb::CorrelatedEventConfig {
-                ttl_seconds: None,
-                delete_after_first_correlation: delete_after_first,
+            id: Some(pb::ExternalEventDefId { name: "paid".to_owned() }),
+            correlated_event_config: delete_after_first.map(|delete_after_first_correlation| {
+                pb::CorrelatedEventConfig { ttl_seconds: None, delete_after_first_correlation }
             }),
             ..Default::default()
         };
-        let writes = vec![
-            meta_write::Write {
-                key: key::meta(MetaKind::ExternalEventDef, TENANT, "paid", &[]),
-                value: Some(event_def.encode_to_vec()),
-            },
-            meta_write::Write { key: key::meta(MetaKind::WfSpec, TENANT, "wait", &[0, 0]), value: Some(wait()) },
-        ];
+        self.define(key::meta(MetaKind::ExternalEventDef, TENANT, "paid", &[]), event_def.encode_to_vec());
+    }
+
+    fn define(&mut self, key: Vec<u8>, value: Vec<u8>) {
+        self.definitions += 1;
+        let writes = vec![meta_write::Write { key, value: Some(value) }];
         for shard in 0..2 {
-            let arrived = internal::DefinitionsArrived { sequence: 1, writes: writes.clone() };
-            shards.one(shard, Kind::DefinitionsArrived(arrived)).1.unwrap();
+            let arrived = internal::DefinitionsArrived { sequence: self.definitions, writes: writes.clone() };
+            self.one(shard, Kind::DefinitionsArrived(arrived)).1.unwrap();
         }
-        shards
+    }
+
+    /// Brings the stores up to date.
+    fn flush(&mut self) {
+        for (state, store) in self.states.iter_mut().zip(&mut self.stores) {
+            for (key, value) in state.take_flush().writes {
+                match value {
+                    Some(value) => store.insert(key, value),
+                    None => store.remove(&key),
+                };
+            }
+            state.flushed();
+        }
+    }
+
+    /// How many entries of these tables the stores have.
+    fn stored(&self, tables: &[u8]) -> usize {
+        self.stores.iter().flat_map(|store| store.keys()).filter(|key| tables.contains(&key[0])).count()
     }
 
     fn one(&mut self, shard: usize, kind: Kind) -> (Vec<Outgoing>, Result<Reply, Rejected>) {
@@ -48,7 +74,8 @@ impl Shards {
         let command = Command { tenant: TENANT.to_owned(), kind: Some(kind) };
         let state = &mut self.states[shard];
         for key in needs(state, &command, 0) {
-            state.insert(&key, None).unwrap();
+            let value = self.stores[shard].get(&key).cloned();
+            state.insert(&key, value.as_deref()).unwrap();
         }
         let effects = apply(state, &Stamp { now_ms: self.now_ms, seed: 7 }, &command);
         (effects.outbox, effects.reply.unwrap())
@@ -80,14 +107,18 @@ impl Shards {
         self.all(shard, Kind::RunWf(internal::RunWf { request: Some(request), id_is_generated: false })).unwrap();
     }
 
+    /// The shard that keeps the key.
+    fn home() -> usize {
+        placement::shard_of(TENANT, &placement::correlation_root("paid", "order-1"), 2)
+    }
+
     fn put(&mut self) -> Result<pb::CorrelatedEvent, Rejected> {
-        let shard = placement::shard_of(TENANT, &placement::correlation_root("paid", "order-1"), 2);
         let request = pb::PutCorrelatedEventRequest {
             key: "order-1".to_owned(),
             external_event_def_id: Some(pb::ExternalEventDefId { name: "paid".to_owned() }),
             content: None,
         };
-        match self.all(shard, Kind::PutCorrelatedEvent(request))? {
+        match self.all(Self::home(), Kind::PutCorrelatedEvent(request))? {
             Reply::CorrelatedEvent(event) => Ok(*event),
             other => panic!("unexpected {other:?}"),
         }
@@ -166,4 +197,29 @@ fn an_event_waits_for_runs() {
         assert_eq!(shards.status(id), pb::LhStatus::Completed);
     }
     assert_eq!(shards.put().unwrap_err().code, lh_machine::Code::AlreadyExists);
+}
+
+/// 05/E-52, E-55: a run that is deleted waits no longer; a key with neither event nor waiting run leaves nothing in the
+/// stores, also if its event was one that nobody could get any more.
+#[test]
+fn a_key_that_says_nothing_leaves_nothing() {
+    let mut shards = Shards::new(false);
+    shards.flush();
+    let tables = [key::TABLE_TREE, key::TABLE_INDEX];
+    let before = shards.stored(&tables);
+    shards.put().unwrap();
+    shards.define_event(None);
+    shards.start("run-a");
+    assert_eq!(shards.status("run-a"), pb::LhStatus::Running);
+    shards.flush();
+    assert!(shards.stored(&tables) > before);
+    let event_def = pb::ExternalEventDefId { name: "paid".to_owned() };
+    let id = pb::CorrelatedEventId { key: "order-1".to_owned(), external_event_def_id: Some(event_def) };
+    let request = pb::DeleteCorrelatedEventRequest { id: Some(id) };
+    shards.all(Shards::home(), Kind::DeleteCorrelatedEvent(request)).unwrap();
+    let id = Some(pb::WfRunId { id: "run-a".to_owned(), parent_wf_run_id: None });
+    let shard = placement::shard_of(TENANT, "run-a", 2);
+    shards.all(shard, Kind::DeleteWfRun(pb::DeleteWfRunRequest { id })).unwrap();
+    shards.flush();
+    assert_eq!(shards.stored(&tables), before);
 }

@@ -4,13 +4,12 @@
 //! waits for it. The record is kept like that of a run without WfSpec, so fetching, eviction, wake-ups and index entries
 //! are those of runs (decision 013). When event and waiting NodeRuns meet, each of these gets an ExternalEvent by message.
 
+use super::put_external_event;
 use crate::{
     Code, Effects, Rejected, Reply, Stamp, State,
     internal::{self, correlation::Message as Sent, deadline::Kind, from_shard::Message},
     key, outbox, pb, placement,
     run::{Run, correlation, deadline, events, timestamp},
-    state::RECORD_BYTES_MAX,
-    value,
 };
 
 /// Place of deadlines that belong to no NodeRun.
@@ -121,20 +120,19 @@ pub(super) fn await_key(
 }
 
 /// A NodeRun waits no longer (05/E-52).
-pub(super) fn leave_key(state: &mut State, tenant: &str, id: &pb::CorrelatedEventId, node_run_id: &pb::NodeRunId) {
+pub(super) fn leave_key(
+    state: &mut State,
+    stamp: &Stamp,
+    tenant: &str,
+    id: &pb::CorrelatedEventId,
+    node_run_id: &pb::NodeRunId,
+    effects: &mut Effects,
+) {
     let Some(mut record) = state.take_unborn(&record_key(tenant, id)) else { return };
-    let Some(correlation) = &mut record.correlation else { return state.return_run(record) };
-    let before = correlation.waiting.len();
-    correlation.waiting.retain(|waiting| waiting != node_run_id);
-    if correlation.waiting.len() == before {
-        return state.return_run(record);
+    if let Some(correlation) = &mut record.correlation {
+        correlation.waiting.retain(|waiting| waiting != node_run_id);
     }
-    if is_empty(&record) {
-        // Without an event there is no wake-up either.
-        state.bury(&record.key, Default::default());
-    } else {
-        state.put_run(record);
-    }
+    settle(state, stamp, record, effects);
 }
 
 /// The event of this record, if it was put.
@@ -241,20 +239,11 @@ fn checked(
     definition: &pb::ExternalEventDef,
     content: pb::VariableValue,
 ) -> Result<pb::VariableValue, Rejected> {
-    let name = definition.id.as_ref().map_or("", |id| &id.name);
-    let bytes = prost::Message::encoded_len(&content);
-    if bytes > RECORD_BYTES_MAX {
-        let text = format!("The event has {bytes} bytes; a stored object can have {RECORD_BYTES_MAX}.");
-        return Err(Rejected::new(Code::ResourceExhausted, text));
+    let is_void = definition.type_information.as_ref().is_some_and(|declared| declared.return_type.is_none());
+    if is_void && content.value.is_some() {
+        let name = definition.id.as_ref().map_or("", |id| &id.name);
+        let text = format!("Invalid type of content for ExternalEventDef {name}: expected no content");
+        return Err(Rejected::invalid(text));
     }
-    let invalid =
-        |text: &str| Rejected::invalid(format!("Invalid type of content for ExternalEventDef {name}: {text}"));
-    let definitions = state.definitions.of(tenant);
-    match &definition.type_information {
-        Some(pb::ReturnType { return_type: Some(declared) }) => {
-            value::ingress::accept(declared, content, &definitions).map_err(|error| invalid(&error.message))
-        }
-        Some(_) if content.value.is_some() => Err(invalid("expected no content")),
-        _ => value::ingress::accept_untyped(content, &definitions).map_err(|error| invalid(&error.message)),
-    }
+    put_external_event::content(state, tenant, definition, content)
 }

@@ -4,7 +4,7 @@ use super::correlated_event;
 use crate::{
     Effects, Stamp, State,
     internal::{self, from_shard::Message},
-    key, outbox, pb,
+    key, pb,
     run::{advance, events},
 };
 
@@ -47,7 +47,7 @@ pub fn apply(state: &mut State, stamp: &Stamp, tenant: &str, command: &internal:
         }
         Some(Message::LeaveCorrelation(message)) => {
             let (Some(id), Some(node_run_id)) = (&message.id, &message.node_run_id) else { return };
-            correlated_event::leave_key(state, tenant, id, node_run_id);
+            correlated_event::leave_key(state, stamp, tenant, id, node_run_id, effects);
         }
         Some(Message::EventCorrelated(message)) => {
             let Some(event) = &message.event else { return };
@@ -55,7 +55,6 @@ pub fn apply(state: &mut State, stamp: &Stamp, tenant: &str, command: &internal:
         }
         None => {}
     }
-    outbox::send_unsent(state, effects);
 }
 
 /// The event joins those of its run, which goes on; a run that is gone gets none (05/E-50, E-52). It interrupts nobody

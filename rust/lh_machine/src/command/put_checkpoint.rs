@@ -54,10 +54,7 @@ pub fn apply(
 /// The number of the next checkpoint; `Some(None)` = the attempt must stop, `None` = there is no such TaskRun. A NodeRun
 /// that was spilled to a record of its own is closed, hence its tasks are not running.
 fn next_number(run: &Run, at: TaskAt, id: &pb::TaskRunId, attempt: i32) -> Option<Option<i32>> {
-    let Some(record) = run.nodes.get(&at.place) else {
-        let visited = 0..=run.thread(at.place.0)?.current_node_position;
-        return visited.contains(&at.place.1).then_some(None);
-    };
+    let Some(record) = run.nodes.get(&at.place) else { return run.has_spilled(at.place).then_some(None) };
     let task_run = at.find(record).filter(|task_run| task_run.id.as_ref() == Some(id))?;
     let is_last = task_run.attempts.len() as i64 - 1 == i64::from(attempt);
     let is_running = task_run.attempts.last().is_some_and(|attempt| attempt.status() == TaskStatus::TaskRunning);

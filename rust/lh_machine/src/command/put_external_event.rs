@@ -98,7 +98,7 @@ fn check_new(
 }
 
 /// The content as it is stored: checked if the definition says of which type it must be (05/E-14, E-15).
-fn content(
+pub(super) fn content(
     state: &State,
     tenant: &str,
     definition: &pb::ExternalEventDef,

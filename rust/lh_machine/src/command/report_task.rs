@@ -24,7 +24,7 @@ pub fn apply(
     let wf_run_id = id.and_then(|id| id.wf_run_id.as_ref()).ok_or_else(unknown)?;
     let at = id.and_then(|id| TaskAt::parse(&id.task_guid)).ok_or_else(unknown)?;
     let run_key = key::run(tenant, wf_run_id);
-    match find_attempt(state, tenant, report, at) {
+    match find_attempt(state, &run_key, report, at) {
         Attempt::Unknown => return Err(unknown()),
         Attempt::NotRunning => return Ok(Reply::Empty),
         Attempt::Running => {}
@@ -84,12 +84,11 @@ enum Attempt {
 }
 
 /// Finds the attempt, also in a NodeRun that has left the record of its run: what is answered must not depend on that.
-fn find_attempt(state: &State, tenant: &str, report: &pb::ReportTaskRun, at: TaskAt) -> Attempt {
+fn find_attempt(state: &State, run_key: &[u8], report: &pb::ReportTaskRun, at: TaskAt) -> Attempt {
     let attempt = || {
         let id = report.task_run_id.as_ref()?;
-        let wf_run_id = id.wf_run_id.as_ref()?;
-        let run = state.run(&key::run(tenant, wf_run_id))?;
-        let spilled = || state.spilled(&key::node(tenant, wf_run_id, at.place.0, at.place.1));
+        let run = state.run(run_key)?;
+        let spilled = || state.spilled(&run.node_key(at.place));
         let task_run = at.find(run.nodes.get(&at.place).map(AsRef::as_ref).or_else(spilled)?)?;
         let is_meant = task_run.id.as_ref().is_some_and(|found| found.task_guid == id.task_guid);
         task_run.attempts.get(usize::try_from(report.attempt_number).ok()?).filter(|_| is_meant)
@@ -100,15 +99,6 @@ fn find_attempt(state: &State, tenant: &str, report: &pb::ReportTaskRun, at: Tas
         Some(_) if mutants::is_on(Mutant::ReportTwice) => Attempt::Running,
         Some(_) => Attempt::NotRunning,
     }
-}
-
-/// Key of the record that the NodeRun of a report has to itself; none while the NodeRun is in the record of its run.
-pub fn spilled(state: &State, tenant: &str, report: &pb::ReportTaskRun) -> Option<Vec<u8>> {
-    let id = report.task_run_id.as_ref()?;
-    let wf_run_id = id.wf_run_id.as_ref()?;
-    let place = TaskAt::parse(&id.task_guid)?.place;
-    let run = state.run(&key::run(tenant, wf_run_id))?;
-    run.has_spilled(place).then(|| key::node(tenant, wf_run_id, place.0, place.1))
 }
 
 fn record_result(

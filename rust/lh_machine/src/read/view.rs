@@ -7,6 +7,7 @@ use crate::{Code, Rejected, State, internal, key, pb, run::record, state::Corrup
 
 /// Public parts of a run.
 pub(super) struct View<'a> {
+    state: &'a State,
     pub(super) wf_run: &'a pb::WfRun,
     pub(super) nodes: BTreeMap<(i32, i32), &'a internal::NodeRecord>,
     pub(super) variables: Vec<&'a pb::Variable>,
@@ -29,7 +30,7 @@ pub(super) fn with_run<T>(
         let children = run.children.iter().map(|(id, child)| (id.as_str(), child)).collect();
         let variables = run.variables.values().collect();
         let (archived, queued) = (run.archived.values().collect(), run.queued.values().collect());
-        return see(View { wf_run: &run.wf_run, nodes, variables, archived, queued, children });
+        return see(View { state, wf_run: &run.wf_run, nodes, variables, archived, queued, children });
     }
     if state.is_gone(&run_key) || state.with_events(&run_key).is_some() {
         return Err(not_found("WfRun", &key::path(id).join("_")));
@@ -46,7 +47,8 @@ pub(super) fn with_run<T>(
             let nodes = record.nodes.iter().filter_map(|node| Some((place(node)?, node))).collect();
             let children = record.children.iter().map(|child| (child.id.as_str(), child)).collect();
             let (archived, queued) = (record.archived.iter().collect(), record.queued.iter().collect());
-            see(View { wf_run, nodes, variables: record.variables.iter().collect(), archived, queued, children })
+            let variables = record.variables.iter().collect();
+            see(View { state, wf_run, nodes, variables, archived, queued, children })
         }
     }
 }
@@ -56,7 +58,8 @@ fn place(node: &internal::NodeRecord) -> Option<(i32, i32)> {
     Some((id.thread_run_number, id.position))
 }
 
-/// Records of NodeRuns: kept ones from the view, spilled ones from what was fetched; `Need` if any is missing.
+/// Records of NodeRuns: kept ones from the view, spilled ones from a flush set on its way or from what was fetched; `Need`
+/// if any is missing.
 pub(super) fn nodes_at(
     view: &View<'_>,
     tenant: &str,
@@ -72,6 +75,10 @@ pub(super) fn nodes_at(
             continue;
         }
         let node_key = key::node(tenant, &id, place.0, place.1);
+        if let Some(record) = view.state.leaving(&node_key) {
+            records.push(record.clone());
+            continue;
+        }
         match fetched.get(&node_key) {
             None => missing.push(node_key),
             Some(Some(value)) => records.push(record::decode_node(value).map_err(corrupt)?),

@@ -29,7 +29,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 pub use task_at::TaskAt;
 
-use crate::{internal, pb, spec::Spec};
+use crate::{internal, key, pb, spec::Spec};
 
 /// What the maps and lists of a run take beyond their values, and what it takes to be found.
 const FIXED_BYTES: usize = 3_584;
@@ -134,6 +134,11 @@ impl Run {
         let visited =
             || self.thread(place.0).is_some_and(|thread| (0..=thread.current_node_position).contains(&place.1));
         !self.nodes.contains_key(&place) && visited()
+    }
+
+    /// Key of the record that the NodeRun of this place has once it is not in that of the run any more.
+    pub fn node_key(&self, place: (i32, i32)) -> Vec<u8> {
+        key::node(&self.tenant, &self.id(), place.0, place.1)
     }
 
     /// The ThreadRun of this number: active, archived or queued (03/E-922).

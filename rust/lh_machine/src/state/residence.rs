@@ -111,9 +111,14 @@ impl State {
         self.residence.gone.contains_key(key)
     }
 
-    /// The fetched record of a NodeRun.
+    /// The record of a NodeRun that left its run with a flush set which the store may not have yet.
+    pub(crate) fn leaving(&self, key: &[u8]) -> Option<&internal::NodeRecord> {
+        self.residence.leaving.get(key)
+    }
+
+    /// The record of a NodeRun that is on its way to the store, or was fetched.
     pub(crate) fn spilled(&self, key: &[u8]) -> Option<&internal::NodeRecord> {
-        self.residence.leaving.get(key).or_else(|| self.residence.spilled.get(key)?.as_ref())
+        self.leaving(key).or_else(|| self.residence.spilled.get(key)?.as_ref())
     }
 
     /// The fetched record of a NodeRun, once.

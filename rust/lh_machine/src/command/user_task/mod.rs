@@ -89,7 +89,7 @@ fn take(state: &mut State, tenant: &str, id: &pb::UserTaskRunId) -> Result<(Box<
     let run_key = key::run(tenant, wf_run_id);
     let run = state.run(&run_key).filter(|run| !run.is_being_deleted()).ok_or_else(unknown)?;
     if !run.nodes.contains_key(&place) {
-        let node_key = key::node(tenant, wf_run_id, place.0, place.1);
+        let node_key = run.node_key(place);
         state.spilled(&node_key).filter(|record| record.user_task_run.is_some()).ok_or_else(unknown)?;
         let record = state.take_spilled(&node_key).ok_or_else(unknown)?;
         let mut run = state.take_run(&run_key).ok_or_else(unknown)?;
