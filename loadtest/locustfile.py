@@ -10,6 +10,7 @@ import gevent.queue
 import grpc
 from locust import LoadTestShape, User, constant_throughput, events, task
 
+from bench import contract
 from littlehorse.model import (
     LHStatus,
     PollTaskRequest,
@@ -21,10 +22,12 @@ from littlehorse.model import (
     VariableValue,
     WfRun,
 )
-from loadtest import definitions
 from loadtest.channel import Channel
 from loadtest.profiles import PROFILES
 
+NAME = "locust-chain"
+"""The TaskDef and the WfSpec. Every process registers them; the same again changes nothing."""
+LENGTH = 3
 WORKERS = 2
 POLLS_PER_WORKER = 32
 RUNS_PER_SECOND = 2.0
@@ -43,9 +46,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 @events.test_start.add_listener
 def register(environment: Any, **_: object) -> None:
     """Definitions first; without them nothing can run."""
-    channel = Channel(environment.host, environment.events.request.fire)
-    channel.call("PutTaskDef", definitions.task_def())
-    channel.call("PutWfSpec", definitions.wf_spec())
+    with contract.Contract(environment.host) as server:
+        server.put_task_def(NAME)
+        server.put_wf_spec(NAME, [contract.task(NAME) for _ in range(LENGTH)])
 
 
 class Profile(LoadTestShape):
@@ -75,7 +78,7 @@ class Person(User):
         begin = time.perf_counter()
         value = VariableValue(str=uuid.uuid4().hex)
         run: WfRun | None = self.channel.call(
-            "RunWf", RunWfRequest(wf_spec_name=definitions.NAME, variables={"input": value})
+            "RunWf", RunWfRequest(wf_spec_name=NAME, variables={contract.INPUT: value})
         )
         while run is not None and run.status == LHStatus.RUNNING and time.perf_counter() - begin < RUN_PATIENCE_S:
             gevent.sleep(LOOK_S)
@@ -84,12 +87,12 @@ class Person(User):
             return
         is_done = run.status == LHStatus.COMPLETED
         failure = None if is_done else RuntimeError(f"{run.id.id} is {LHStatus.Name(run.status)}")
-        self.channel.tell(f"run of {definitions.LENGTH} tasks", (time.perf_counter() - begin) * 1000, failure=failure)
+        self.channel.tell(f"run of {LENGTH} tasks", (time.perf_counter() - begin) * 1000, failure=failure)
 
     @task(1)
     def search(self) -> None:
         """The newest runs."""
-        self.channel.call("SearchWfRun", SearchWfRunRequest(wf_spec_name=definitions.NAME, limit=20))
+        self.channel.call("SearchWfRun", SearchWfRunRequest(wf_spec_name=NAME, limit=20))
 
 
 class Worker(User):
@@ -105,7 +108,7 @@ class Worker(User):
     def work(self) -> None:
         """One stream, until it ends. Its end is an entry on the page if nobody wanted it."""
         polls: gevent.queue.Queue[PollTaskRequest] = gevent.queue.Queue()
-        poll = PollTaskRequest(task_def_id=TaskDefId(name=definitions.NAME), client_id=uuid.uuid4().hex)
+        poll = PollTaskRequest(task_def_id=TaskDefId(name=NAME), client_id=uuid.uuid4().hex)
         for _ in range(POLLS_PER_WORKER):
             polls.put(poll)
         begin = time.perf_counter()

@@ -5,19 +5,22 @@
 #[path = "scripted/language.rs"]
 #[allow(dead_code)]
 mod language;
+#[path = "properties/replica.rs"]
+#[allow(dead_code)]
+mod replica;
 
 use std::collections::BTreeMap;
 
 use lh_machine::{
-    Command, Effects, MachineConfig, Stamp, State, apply,
+    Command, Effects, Read, ReadOutcome, Rejected,
     audit::Audit,
     internal::{self, command::Kind, meta_write, user_task_command::Request},
     key::{self, MetaKind},
-    needs, pb,
+    pb, read,
 };
 use prost::Message;
+use replica::{Replica, TENANT, difference};
 
-const TENANT: &str = "default";
 const SPECS: [&str; 16] = [
     "spec one n:INT : task work retries=2 backoff=50,2,400 timeout=1 set=n:int:5 -> exit return=$n",
     "spec two n:INT : task work retries=1 -> sleep int:1 -> task other in=$n timeout=2 -> exit",
@@ -63,56 +66,16 @@ impl Numbers {
     }
 }
 
-struct Replica {
-    state: State,
-    store: BTreeMap<Vec<u8>, Vec<u8>>,
-}
-
-impl Replica {
-    fn new() -> Self {
-        let state = State::new(MachineConfig { shard: 0, run_shards: 1 });
-        Self { state, store: BTreeMap::new() }
-    }
-
-    fn apply(&mut self, now_ms: i64, command: &Command) -> Effects {
-        loop {
-            let missing = needs(&self.state, command, 0);
-            if missing.is_empty() {
-                break;
-            }
-            for key in missing {
-                let value = self.store.get(&key).cloned();
-                self.state.insert(&key, value.as_deref()).unwrap();
-            }
-        }
-        apply(&mut self.state, &Stamp { now_ms, seed: 1 }, command)
-    }
-
-    fn flush(&mut self) {
-        self.state.begin_flush();
-        assert!(self.flush_slice(usize::MAX));
-    }
-
-    /// Encodes so many more runs of the set that was begun; true if the store has it now.
-    fn flush_slice(&mut self, runs: usize) -> bool {
-        let Some(set) = self.state.continue_flush(runs) else { return false };
-        for (key, value) in set.writes {
-            match value {
-                Some(value) => self.store.insert(key, value),
-                None => self.store.remove(&key),
-            };
-        }
-        self.state.flushed();
-        true
-    }
-
-    /// A new machine on what the store has: as after a crash right behind a flush.
-    fn restart(&mut self) {
-        self.state = State::new(MachineConfig { shard: 0, run_shards: 1 });
-        for (key, value) in &self.store {
-            if key::RESIDENT_TABLES.contains(&key[0]) {
-                self.state.load(key, value).unwrap();
-            }
+/// What a client gets who reads.
+fn seen(replica: &Replica, request: &Read) -> Result<Vec<u8>, Rejected> {
+    let mut fetched = BTreeMap::new();
+    loop {
+        match read(&replica.state, TENANT, request, &fetched, 0) {
+            ReadOutcome::Done(answer) => return answer,
+            ReadOutcome::Need(keys) => fetched.extend(keys.into_iter().map(|key| {
+                let value = replica.store.get(&key).cloned();
+                (key, value)
+            })),
         }
     }
 }
@@ -333,35 +296,6 @@ fn run_seed(seed: u64) {
     assert!(started > 20, "seed {seed}: the script ran workflows ({started})");
 }
 
-type Store = BTreeMap<Vec<u8>, Vec<u8>>;
-
-/// A store with every NodeRun in a record of its own: when they leave the record of their run depends on flushes.
-fn spread(store: &Store) -> Store {
-    let mut spread = Store::new();
-    for (key, value) in store {
-        if !key::is_run(key) {
-            spread.insert(key.clone(), value.clone());
-            continue;
-        }
-        let mut record = internal::RunRecord::decode(&value[1..]).unwrap();
-        for node in std::mem::take(&mut record.nodes) {
-            let id = node.node_run.as_ref().unwrap().id.clone().unwrap();
-            let key = key::node(TENANT, &id.wf_run_id.unwrap(), id.thread_run_number, id.position);
-            spread.insert(key, [&value[..1], &node.encode_to_vec()].concat());
-        }
-        spread.insert(key.clone(), [&value[..1], &record.encode_to_vec()].concat());
-    }
-    spread
-}
-
-/// Keys under which two stores differ.
-fn difference(one: &Replica, other: &Replica) -> Vec<String> {
-    let (one, other) = (spread(&one.store), spread(&other.store));
-    let keys: std::collections::BTreeSet<_> = one.keys().chain(other.keys()).collect();
-    let differs = |key: &&&Vec<u8>| one.get(**key) != other.get(**key);
-    keys.iter().filter(differs).map(|key| String::from_utf8_lossy(key).into_owned()).collect()
-}
-
 /// What an audit of the store finds, by a machine that has just been opened on it.
 fn problems(replica: &mut Replica) -> Vec<String> {
     replica.restart();
@@ -373,7 +307,8 @@ fn problems(replica: &mut Replica) -> Vec<String> {
     [first.into_problems(), second.into_problems()].concat()
 }
 
-/// A set that is encoded in slices, with commands between them, is the set that would have been taken at its beginning.
+/// A set that is encoded in slices, with commands between them, is the set that would have been taken at its beginning,
+/// and reads in between see everything.
 fn slice_seed(seed: u64) {
     let mut numbers = Numbers(seed * 2 + 1);
     let (mut whole, mut sliced) = (Replica::new(), Replica::new());
@@ -396,7 +331,11 @@ fn slice_seed(seed: u64) {
             sliced.state.begin_flush();
             is_begun = true;
         }
-        if is_begun && sliced.flush_slice(numbers.below(3) as usize) {
+        let wf_run_id =
+            Some(pb::WfRunId { id: format!("run-{}", numbers.below(outside.runs + 1)), ..Default::default() });
+        let request = Read::NodeRuns(pb::ListNodeRunsRequest { wf_run_id, limit: Some(1_000), ..Default::default() });
+        assert_eq!(seen(&whole, &request), seen(&sliced, &request), "seed {seed} step {step}: {request:?}");
+        if is_begun && sliced.flush_slice(numbers.below(3) as usize).is_some() {
             assert_eq!(difference(&whole, &sliced), Vec::<String>::new(), "seed {seed} step {step}");
             sliced.state.evict(0);
             is_begun = false;

@@ -43,7 +43,13 @@ impl Replica {
 
     /// Brings the store up to the last command; returns what was written.
     pub fn flush(&mut self) -> Writes {
-        let writes = self.state.take_flush().writes;
+        self.state.begin_flush();
+        self.flush_slice(usize::MAX).expect("a set that is encoded as a whole is complete")
+    }
+
+    /// Encodes so many more runs of the flush set that was begun; what was written once the store has it.
+    pub fn flush_slice(&mut self, runs: usize) -> Option<Writes> {
+        let writes = self.state.continue_flush(runs)?.writes;
         for (key, value) in &writes {
             match value {
                 Some(value) => self.store.insert(key.clone(), value.clone()),
@@ -51,7 +57,7 @@ impl Replica {
             };
         }
         self.state.flushed();
-        writes
+        Some(writes)
     }
 
     /// A new machine on what the store has: as after a crash right behind a flush.
