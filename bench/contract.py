@@ -11,12 +11,16 @@ from littlehorse.model import (
     Edge,
     EntrypointNode,
     ExitNode,
+    ExternalEventDefId,
     LHStatus,
     Node,
     NodeRun,
     NodeRunId,
+    PutExternalEventDefRequest,
+    PutExternalEventRequest,
     PutTaskDefRequest,
     PutWfSpecRequest,
+    PutWorkflowEventDefRequest,
     ReturnType,
     SearchWfRunRequest,
     SleepNode,
@@ -34,6 +38,7 @@ from littlehorse.model import (
     WfRunVariableAccessLevel,
 )
 from littlehorse.model.service_pb2_grpc import LittleHorseStub
+from littlehorse.workflow import Workflow
 
 PATIENCE_S = 60.0
 INPUT = "input"
@@ -57,7 +62,7 @@ class Contract:
     def put_task_def(self, name: str) -> None:
         """A TaskDef that takes a STR called `value` and returns one."""
         value = VariableDef(name="value", type_def=_text())
-        self._ask(
+        self.ask(
             "PutTaskDef", PutTaskDefRequest(name=name, input_vars=[value], return_type=ReturnType(return_type=_text()))
         )
 
@@ -74,11 +79,34 @@ class Contract:
         )
         thread = ThreadSpec(nodes=dict(zip(names, chain, strict=True)), variable_defs=[variable])
         request = PutWfSpecRequest(name=name, thread_specs={"entrypoint": thread}, entrypoint_thread_name="entrypoint")
-        self._ask("PutWfSpec", request)
+        self.ask("PutWfSpec", request)
+
+    def put_external_event_def(self, name: str) -> None:
+        """An ExternalEventDef of STR."""
+        self.ask(
+            "PutExternalEventDef", PutExternalEventDefRequest(name=name, content_type=ReturnType(return_type=_text()))
+        )
+
+    def put_workflow_event_def(self, name: str) -> None:
+        """A WorkflowEventDef of STR."""
+        self.ask(
+            "PutWorkflowEventDef", PutWorkflowEventDefRequest(name=name, content_type=ReturnType(return_type=_text()))
+        )
+
+    def put_workflow(self, workflow: Workflow) -> None:
+        """A WfSpec in the words of the SDK."""
+        self.ask("PutWfSpec", workflow.compile())
+
+    def post(self, run: str, event: str) -> None:
+        """PutExternalEvent for a run, with some text."""
+        content = VariableValue(str="payment-4711-was-here")
+        event_def = ExternalEventDefId(name=event)
+        request = PutExternalEventRequest(wf_run_id=WfRunId(id=run), external_event_def_id=event_def, content=content)
+        self.ask("PutExternalEvent", request)
 
     def search(self, request: SearchWfRunRequest) -> WfRunIdList:
         """SearchWfRun."""
-        return self._ask("SearchWfRun", request)
+        return self.ask("SearchWfRun", request)
 
     def wait_for_ids(self, wf_spec: str, status: "LHStatus.ValueType", count: int) -> list[WfRunId]:
         """Waits until so many runs of a WfSpec have this status; returns their ids."""
@@ -94,9 +122,10 @@ class Contract:
 
     def node_run(self, run: WfRunId, position: int) -> NodeRun:
         """GetNodeRun of thread 0."""
-        return self._ask("GetNodeRun", NodeRunId(wf_run_id=run, thread_run_number=0, position=position))
+        return self.ask("GetNodeRun", NodeRunId(wf_run_id=run, thread_run_number=0, position=position))
 
-    def _ask(self, rpc: str, request: Any) -> Any:
+    def ask(self, rpc: str, request: Any) -> Any:
+        """One call by the name of its RPC."""
         try:
             return getattr(self.stub, rpc)(request, timeout=PATIENCE_S)
         except grpc.RpcError as error:

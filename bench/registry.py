@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from bench import dormant, growth, machine, recovery, search, throughput, workers
+from bench import dormant, events, growth, lives, machine, recovery, search, throughput, tree, workers
 from bench.cases import Durability, Summary
 from bench.server import BenchError
 from bench.setting import Setting
@@ -31,6 +31,7 @@ class Case:
 
 SPEED = (Figure("tasks_per_s", "tasks/s", True), Figure("server_cpu_us_per_task", "µs"), Figure("p50_ms", "ms"))
 DELAY = (Figure("p50_ms", "ms"), Figure("p99_ms", "ms"))
+LIFE = (Figure("server_cpu_us_per_run", "µs"), *DELAY)
 WORKER = (Figure("tasks_per_s", "tasks/s", True), Figure("worker_cpu_us_per_task", "µs"))
 UNKNOWN = Durability(fsync=False, shards=0, replication_factor=0)
 """Of a case that could not be run."""
@@ -54,6 +55,10 @@ CASES: dict[str, Case] = {
     "published_python_client": Case(workers.published, WORKER),
     "own_python_worker": Case(workers.own, WORKER),
     "search": Case(search.search, DELAY),
+    "fork_join": Case(lives.fork_join, LIFE),
+    "user_task": Case(lives.user_task, LIFE),
+    "event": Case(events.event, (*DELAY, Figure("memory_bytes_per_caller", "B"))),
+    "tree": Case(tree.tree, (Figure("start_cost_ratio", ""), Figure("end_cost_ratio", "")), is_quick=False),
     "dormant": Case(
         dormant.dormant,
         (

@@ -37,9 +37,14 @@ class Sizes:
     recovery_tasks: int = 100_000
     apply_runs: int = 10_000
     worker_runs: int = 4_000
+    tree_children: int = 10_000
+    lives: int = 2_000
+    waiting_callers: int = 10_000
 
 
-SMALL = Sizes(200, 200, 20, (10, 50), (50, 100), 300, 200, worker_runs=1_000)
+SMALL = Sizes(
+    200, 200, 20, (10, 50), (50, 100), 300, 200, worker_runs=1_000, tree_children=50, lives=20, waiting_callers=50
+)
 """Shows that every case runs."""
 
 

@@ -48,7 +48,16 @@ def test_the_whole_bench_and_that_it_finds_out_a_server_without_an_engine(
 def test_cases_against_the_real_server(driver: Path, tmp_path: Path) -> None:
     """Nothing is lost, delivered twice or left unfinished; each case has the figures that comparisons are made of."""
     out = tmp_path / "latest.json"
-    names = ["schedule_latency_half", "own_python_worker", "search", "dormant"]
+    names = [
+        "schedule_latency_half",
+        "own_python_worker",
+        "search",
+        "fork_join",
+        "user_task",
+        "event",
+        "tree",
+        "dormant",
+    ]
     assert main(["--quick", "--driver", str(driver), "--out", str(out), "--only", ",".join(names)]) == 0
     result = json.loads(out.read_text(encoding="utf-8"))
     assert result.keys() == {"about", *names}
@@ -64,7 +73,7 @@ def test_cases_against_the_real_server(driver: Path, tmp_path: Path) -> None:
 def test_cases_are_chosen_by_name() -> None:
     """In the order of the table, without the slow ones unless they are asked for; an unknown name is not ignored."""
     assert registry.chosen("dormant,chain10", False) == ["chain10", "dormant"]
-    assert set(registry.CASES) - set(registry.chosen(None, False)) == {"growth"}
+    assert set(registry.CASES) - set(registry.chosen(None, False)) == {"growth", "tree"}
     assert registry.chosen(None, True) == list(registry.CASES)
     assert set(NAMES) <= set(registry.CASES)
     with pytest.raises(BenchError, match="unknown case chain11; there are transport, chain10"):
