@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from bench import dormant, events, growth, lives, machine, recovery, search, throughput, tree, workers
+from bench import disk, dormant, events, growth, lives, machine, recovery, search, throughput, tree, workers
 from bench.cases import Durability, Summary
 from bench.server import BenchError
 from bench.setting import Setting
@@ -50,6 +50,7 @@ CASES: dict[str, Case] = {
     "chain10_512": Case(_driven("chain10_512"), SPEED),
     "schedule_latency": Case(_driven("schedule_latency"), DELAY),
     "schedule_latency_half": Case(_driven("schedule_latency_half"), DELAY),
+    "disk": Case(disk.disk, DELAY),
     "machine_apply": Case(machine.machine_apply, tuple(Figure(f"{name}_ns_per_node", "ns") for name in NODES)),
     "flush": Case(machine.flush, (Figure("flush_us_per_task", "µs"), Figure("puts_per_task", ""))),
     "published_python_client": Case(workers.published, WORKER),
