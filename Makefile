@@ -1,7 +1,7 @@
 # Everything one does with this repository; `make` alone lists it. Stamp files in .venv/ make the second time fast.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help build run test test-rust test-python test-wire verify fix bench bench-suites load load-web fuzz sim sim-mutants kill-walk status clean
+.PHONY: help build run test test-rust test-python test-wire verify fix bench bench-suites load load-web fuzz fuzz-edge sim sim-mutants kill-walk status clean
 
 VENV := .venv
 WIRE := .venv-wire
@@ -73,6 +73,10 @@ fuzz: $(STAMPS)/requirements ## look for inputs that break a property (TARGET=ma
 	cargo fuzz run --fuzz-dir rust/fuzz --sanitizer none $(TARGET) rust/fuzz/corpus/$(TARGET) rust/lh_fuzz/inputs/$(TARGET) \
 		-- -max_total_time=$(SECONDS) -timeout=20 -rss_limit_mb=2048 -max_len=4096
 
+fuzz-edge: build $(STAMPS)/fuzz ## the same for the Python edge, by atheris (SECONDS=60)
+	@mkdir -p tests/fuzz/corpus
+	$(PY) -m tests.fuzz tests/fuzz/corpus tests/fuzz/inputs -max_total_time=$(SECONDS) -timeout=20 -rss_limit_mb=2048 -max_len=4096
+
 sim: $(STAMPS)/requirements ## replay a seed of the simulator (SEED=7), or run many (SEEDS=500)
 	@cargo run --locked --profile sim --quiet -p lh_sim -- $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),500))
 
@@ -132,6 +136,10 @@ $(WIRE)/stamp: requirements/wire.txt | $(STAMPS)/prerequisites
 	@echo "== the published client, in $(WIRE)"
 	@test -x $(WIRE)/bin/python || $(PY) -m venv $(WIRE)
 	@$(WIRE)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/wire.txt
+	@touch $@
+
+$(STAMPS)/fuzz: requirements/fuzz.txt $(STAMPS)/requirements
+	@$(PY) -m pip install --quiet --disable-pip-version-check -r requirements/fuzz.txt
 	@touch $@
 
 $(LOCUST)/stamp: loadtest/requirements.txt | $(STAMPS)/prerequisites

@@ -10,6 +10,7 @@ from enum import IntEnum
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from littlehorse.model import WfRunId
+from littlehorse.server.errors import invalid
 from littlehorse.server.internal.record_pb2 import IndexEntry
 from littlehorse.server.services import Services
 from littlehorse.shard.scan import TIME_MS_MAX, Found, Position, TimeRange, View, encode_position, merge
@@ -94,11 +95,21 @@ def page_of(found: Iterator[Found], limit: int, accept: Callable[[Found, IndexEn
 
 
 def time_range(earliest: Timestamp | None, latest: Timestamp | None) -> TimeRange:
-    """The range of created times that a request asks for, in whole ms and inclusive (07/S-7)."""
+    """The range of created times that a request asks for, in whole ms and inclusive (07/S-7).
+
+    INVALID_ARGUMENT if one of them is no time (its nanos or seconds are out of the range of a Timestamp).
+    """
     return TimeRange(
-        earliest_ms=0 if earliest is None else max(earliest.ToMilliseconds(), 0),
-        latest_ms=TIME_MS_MAX if latest is None else latest.ToMilliseconds(),
+        earliest_ms=0 if earliest is None else max(_milliseconds(earliest), 0),
+        latest_ms=TIME_MS_MAX if latest is None else _milliseconds(latest),
     )
+
+
+def _milliseconds(time: Timestamp) -> int:
+    try:
+        return time.ToMilliseconds()
+    except ValueError as error:
+        raise invalid(f"A bound of the search is no time: {error}") from error
 
 
 def full_id(wf_run_id: WfRunId) -> str:
