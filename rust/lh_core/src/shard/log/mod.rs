@@ -155,7 +155,7 @@ pub struct Survey {
 /// Reads and checks the whole log as [`Log::open`] does, and changes nothing.
 pub fn survey(disk: &Arc<dyn Disk>, cluster: &ClusterId) -> Result<Survey, LogError> {
     let scan = recover::scan(disk, cluster)?;
-    let is_torn = scan.torn || scan.prepared.is_some_and(|(_, survivors)| survivors);
+    let is_torn = scan.torn.is_some() || scan.prepared.is_some_and(|(_, survivors)| survivors);
     Ok(Survey { segments: scan.segments.len(), is_torn, shards: scan.shards })
 }
 

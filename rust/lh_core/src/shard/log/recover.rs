@@ -48,8 +48,9 @@ pub struct Scan {
     pub segments: Vec<Segment>,
     /// Where the last of them ends; `None` = there is none.
     pub end: Option<End>,
-    /// Bytes behind the end look like records of an incomplete write and must be wiped before anything is written.
-    pub torn: bool,
+    /// Bytes behind the end look like records of an incomplete write and must be wiped before anything is written, up
+    /// to this length of the file.
+    pub torn: Option<u64>,
     /// A prepared segment in which nothing was written, and whether it must be made anew (an incomplete write is in it).
     pub prepared: Option<(u64, bool)>,
     /// What the shards had.
@@ -101,7 +102,7 @@ impl Reader {
             return self.unstarted(name, sequence, bytes, newest);
         };
         if let (Some(end), Some(before)) = (self.scan.end, self.scan.segments.last())
-            && (self.scan.torn || header.chain != end.chain || header.write != end.write)
+            && (self.scan.torn.is_some() || header.chain != end.chain || header.write != end.write)
         {
             let detail = format!("its records stop here, but {name} continues later ones");
             return Err(damaged(&format::segment_name(before.sequence), end.offset as usize, detail));
@@ -154,7 +155,7 @@ impl Reader {
             }
         }
         let survivors = self.survivors(name, header.sequence, bytes, offset, end.write + 1, offset)?;
-        self.scan.torn = survivors || !incomplete.is_empty();
+        self.scan.torn = (survivors || !incomplete.is_empty()).then_some(bytes.len() as u64);
         self.scan.end = Some(end);
         Ok(())
     }

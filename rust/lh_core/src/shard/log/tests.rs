@@ -124,6 +124,41 @@ fn an_incomplete_write_is_dropped_whole() {
     }
 }
 
+/// No write goes beyond the size of a segment, header and marks included: whatever stands there would not be wiped.
+#[test]
+fn a_segment_keeps_its_size() {
+    let disk = MemoryDisk::default();
+    let (mut log, _) = open(&disk).unwrap();
+    log.append(&[entry(0, 1, b"whose hard state and cut every later segment repeats")]).unwrap();
+    let marks = format::record_length(8) + format::record_length(0);
+    let fits = SEGMENT as usize - format::SEGMENT_HEADER - marks - RECORD_HEADER;
+    for (index, length) in (2..).zip(fits - 16..=fits) {
+        log.append(&[entry(0, index, &vec![b'x'; length])]).unwrap();
+    }
+    assert!(log.append(&[entry(0, 19, &vec![b'x'; fits + 1])]).is_err());
+    assert_eq!(indexes(&open(&disk).unwrap().1, 0), (1..=18).collect::<Vec<_>>());
+    let sizes: Vec<usize> = disk.list().unwrap().iter().map(|name| disk.read(name).unwrap().len()).collect();
+    assert!(sizes.iter().all(|size| *size as u64 == SEGMENT), "{sizes:?}");
+}
+
+/// Fault 3: an incomplete write is wiped to the end of the file, also where that lies behind the size of a segment.
+#[test]
+fn an_incomplete_write_is_wiped_to_the_end_of_the_file() {
+    let disk = MemoryDisk::default();
+    let larger = LogConfig { segment_bytes: 3 * SEGMENT, ..config() };
+    let (mut log, _) = Log::open(Arc::new(disk.clone()), larger).unwrap();
+    log.append(&[entry(0, 1, b"one")]).unwrap();
+    let long = vec![b'x'; SEGMENT as usize];
+    log.append(&[entry(0, 2, b"bad"), entry(0, 3, &long), entry(0, 4, b"late")]).unwrap();
+    let second = format::SEGMENT_HEADER + format::record_length(3);
+    disk.damage(FIRST, |bytes| bytes[second + RECORD_HEADER] ^= 1);
+    let (mut log, recovered) = open(&disk).unwrap();
+    assert_eq!(indexes(&recovered, 0), [1]);
+    log.append(&[entry(0, 2, b"new")]).unwrap();
+    let (_, recovered) = open(&disk).unwrap();
+    assert_eq!(indexes(&recovered, 0), [1, 2]);
+}
+
 /// Fault 4, I1, I21: any flipped bit in an acknowledged record that others follow is refused, with file and offset.
 #[test]
 fn a_flipped_bit_before_the_tail_is_refused() {

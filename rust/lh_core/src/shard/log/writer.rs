@@ -143,8 +143,12 @@ impl Log {
         self.marks.get(&shard).is_none_or(|marks| marks.cut.0 < last)
     }
 
+    /// Bytes that records may take in the current segment: none goes beyond its size, where no file was made ahead.
     fn room(&self) -> u64 {
-        self.current.as_ref().map_or(0, |current| self.config.segment_bytes.saturating_sub(current.offset))
+        self.current.as_ref().map_or(0, |current| {
+            let taken = if current.offset == 0 { SEGMENT_HEADER as u64 } else { current.offset };
+            self.config.segment_bytes.saturating_sub(taken)
+        })
     }
 
     /// How many of `records` fit into the current segment after `preamble`.
@@ -256,12 +260,12 @@ fn reopen(
     config: &LogConfig,
     sequence: u64,
     offset: u64,
-    torn: bool,
+    torn: Option<u64>,
 ) -> Result<Current, LogError> {
     let name = format::segment_name(sequence);
     let mut file = disk.open(&name, config.segment_bytes).map_err(LogError::io(&name))?;
-    if torn {
-        let zeros = vec![0; config.segment_bytes.saturating_sub(offset) as usize];
+    if let Some(length) = torn {
+        let zeros = vec![0; length.saturating_sub(offset) as usize];
         file.write_at(offset, &zeros).map_err(LogError::io(&name))?;
         file.sync().map_err(LogError::io(&name))?;
     }
