@@ -102,10 +102,13 @@ impl World {
             match read(&self.state, TENANT, what, &fetched, START_MS) {
                 ReadOutcome::Done(answer) => return answer,
                 ReadOutcome::Need(keys) => {
-                    for key in keys {
+                    // A damaged run may name a record twice, but a read that asks for nothing new would never end.
+                    let before = fetched.len();
+                    fetched.extend(keys.into_iter().map(|key| {
                         let value = self.store.get(&key).cloned();
-                        assert!(fetched.insert(key, value).is_none(), "a read asks for the same record twice");
-                    }
+                        (key, value)
+                    }));
+                    assert!(fetched.len() > before, "a read asks again for what it was given");
                 }
             }
         }
