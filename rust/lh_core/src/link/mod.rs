@@ -1,0 +1,287 @@
+//! The client side of a Python task worker: one HTTP/2 connection that polls and reports beside the interpreter.
+//!
+//! `inbox` = what waits to be taken over, in batches · `codec` = messages as the bytes they are; Python knows their types
+//!
+//! No call blocks and none needs the interpreter: what happens goes into the inbox, whose socket wakes the event loop.
+
+mod codec;
+mod inbox;
+
+use std::{
+    io,
+    os::fd::RawFd,
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::uri::PathAndQuery;
+use tokio::{runtime::Runtime, sync::mpsc, task::AbortHandle};
+use tokio_stream::wrappers::UnboundedReceiverStream;
+use tonic::{
+    Code, Request, Status,
+    client::Grpc,
+    metadata::{Ascii, MetadataValue},
+    transport::{Channel, Endpoint},
+};
+use tonic_types::StatusExt;
+
+use codec::RawCodec;
+use inbox::Inbox;
+pub use inbox::{Batch, Outcome};
+
+const POLL_TASK: &str = "/littlehorse.LittleHorse/PollTask";
+const REPORT_TASK: &str = "/littlehorse.LittleHorse/ReportTask";
+const TENANT_HEADER: &str = "tenantid";
+
+/// What a link is made for.
+pub struct Settings {
+    /// `HOST:PORT`; spoken to without TLS.
+    pub server: String,
+    /// Sent with every call; `None` = the server's default tenant.
+    pub tenant: Option<String>,
+    /// The serialized PollTaskRequest, the same for every poll.
+    pub poll: Bytes,
+    /// Time between pings on a quiet connection.
+    pub keepalive: Duration,
+    /// Time without an answer to a ping after which the connection counts as dead.
+    pub keepalive_timeout: Duration,
+    /// Whether a refused report waits as long as an overloaded server asks for, and then tries again (09/PY-14).
+    pub waits_when_exhausted: bool,
+}
+
+/// A report on its way.
+pub struct Report {
+    /// Comes back with the outcome.
+    pub number: u64,
+    /// The serialized ReportTaskRun.
+    pub message: Bytes,
+    /// Time for each attempt.
+    pub timeout: Duration,
+}
+
+/// One connection of a worker to one server. Dropping it cancels its stream and its reports.
+pub struct Link {
+    caller: Caller,
+    poll: Bytes,
+    inbox: Arc<Inbox>,
+    stream: Mutex<Option<Stream>>,
+    reports: mpsc::UnboundedSender<Report>,
+}
+
+struct Stream {
+    /// `None` once half-closed.
+    polls: Option<mpsc::UnboundedSender<Bytes>>,
+    task: AbortHandle,
+}
+
+#[derive(Clone)]
+struct Caller {
+    channel: Channel,
+    tenant: Option<MetadataValue<Ascii>>,
+    waits_when_exhausted: bool,
+}
+
+/// All links of a process share one thread: what it does for a task takes less than Python needs for one.
+fn runtime() -> io::Result<&'static Runtime> {
+    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
+    if let Some(runtime) = RUNTIME.get() {
+        return Ok(runtime);
+    }
+    let made = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .thread_name("lh-worker-link")
+        .enable_all()
+        .build()?;
+    Ok(RUNTIME.get_or_init(|| made))
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Link {
+    /// A link that connects when it is first used, and again whenever that is needed.
+    ///
+    /// Errors: `InvalidInput` for a server or tenant that cannot be spelled in a request; others if the process has no
+    /// room for a thread or a socket.
+    pub fn new(settings: Settings) -> io::Result<Self> {
+        let bad = |what: &str| io::Error::new(io::ErrorKind::InvalidInput, format!("not a {what}"));
+        let endpoint = Endpoint::from_shared(format!("http://{}", settings.server))
+            .map_err(|_| bad("HOST:PORT"))?
+            .http2_keep_alive_interval(settings.keepalive)
+            .keep_alive_timeout(settings.keepalive_timeout)
+            .keep_alive_while_idle(true)
+            .tcp_nodelay(true);
+        let tenant = settings.tenant.map(|text| text.parse().map_err(|_| bad("tenant"))).transpose()?;
+        let runtime = runtime()?;
+        let channel = {
+            let _inside = runtime.enter();
+            endpoint.connect_lazy()
+        };
+        let caller = Caller { channel, tenant, waits_when_exhausted: settings.waits_when_exhausted };
+        let inbox = Arc::new(Inbox::new()?);
+        let (reports, outgoing) = mpsc::unbounded_channel();
+        runtime.spawn(send_reports(caller.clone(), Arc::clone(&inbox), outgoing));
+        Ok(Self { caller, poll: settings.poll, inbox, stream: Mutex::new(None), reports })
+    }
+
+    /// Readable while something waits to be taken.
+    pub fn descriptor(&self) -> RawFd {
+        self.inbox.descriptor()
+    }
+
+    /// Opens a PollTask stream in place of the one before, if any.
+    pub fn open_stream(&self) -> io::Result<()> {
+        let mut stream = locked(&self.stream);
+        if let Some(before) = stream.take() {
+            before.task.abort();
+        }
+        let number = self.inbox.begin_stream();
+        let (polls, requests) = mpsc::unbounded_channel();
+        let (caller, inbox) = (self.caller.clone(), Arc::clone(&self.inbox));
+        let task = runtime()?.spawn(async move {
+            let status = read_stream(caller, &inbox, number, requests).await;
+            inbox.stream_ended(number, status.err().map(|status| sentence(&status)).unwrap_or_default());
+        });
+        *stream = Some(Stream { polls: Some(polls), task: task.abort_handle() });
+        Ok(())
+    }
+
+    /// Sends polls; nothing happens on a stream that is closed or broken, whose end arrives by itself.
+    pub fn poll(&self, count: usize) {
+        if let Some(polls) = locked(&self.stream).as_ref().and_then(|stream| stream.polls.as_ref()) {
+            (0..count).for_each(|_| drop(polls.send(self.poll.clone())));
+        }
+    }
+
+    /// Sends no more polls and says so; claims under way still arrive.
+    pub fn half_close(&self) {
+        if let Some(stream) = locked(&self.stream).as_mut() {
+            stream.polls = None;
+        }
+    }
+
+    /// Cuts the stream; nothing more of it arrives.
+    pub fn cancel_stream(&self) {
+        self.inbox.begin_stream();
+        if let Some(stream) = locked(&self.stream).take() {
+            stream.task.abort();
+        }
+    }
+
+    /// Sends a report; its outcome arrives in the inbox.
+    pub fn report(&self, report: Report) {
+        // The receiver lives as long as the link.
+        drop(self.reports.send(report));
+    }
+
+    /// Everything that came since the last call.
+    pub fn take(&self) -> Batch {
+        self.inbox.take()
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.cancel_stream();
+    }
+}
+
+impl Caller {
+    fn request<T>(&self, message: T) -> Request<T> {
+        let mut request = Request::new(message);
+        if let Some(tenant) = &self.tenant {
+            request.metadata_mut().insert(TENANT_HEADER, tenant.clone());
+        }
+        request
+    }
+
+    async fn ready(&self) -> Result<Grpc<Channel>, Status> {
+        let mut grpc = Grpc::new(self.channel.clone()).max_decoding_message_size(usize::MAX);
+        grpc.ready().await.map_err(|error| Status::unavailable(chain(&error)))?;
+        Ok(grpc)
+    }
+
+    /// One attempt to report.
+    async fn report(&self, message: Bytes, timeout: Duration) -> Result<(), Status> {
+        let attempt = async {
+            let mut request = self.request(message);
+            request.set_timeout(timeout);
+            self.ready().await?.unary(request, PathAndQuery::from_static(REPORT_TASK), RawCodec).await
+        };
+        match tokio::time::timeout(timeout, attempt).await {
+            Ok(answer) => answer.map(drop),
+            Err(_) => Err(Status::deadline_exceeded("no answer in time")),
+        }
+    }
+
+    /// Reports, as often as an overloaded server asks for it.
+    async fn report_patiently(&self, report: &Report) -> Result<(), Status> {
+        loop {
+            let refused = match self.report(report.message.clone(), report.timeout).await {
+                Ok(()) => return Ok(()),
+                Err(refused) => refused,
+            };
+            let asked = refused.get_details_retry_info().and_then(|info| info.retry_delay);
+            match asked {
+                Some(delay)
+                    if self.waits_when_exhausted && refused.code() == Code::ResourceExhausted && !delay.is_zero() =>
+                {
+                    tokio::time::sleep(delay).await;
+                }
+                _ => return Err(refused),
+            }
+        }
+    }
+}
+
+/// Sends each report concurrently with the others, until the link is dropped.
+async fn send_reports(caller: Caller, inbox: Arc<Inbox>, mut outgoing: mpsc::UnboundedReceiver<Report>) {
+    let mut under_way = tokio::task::JoinSet::new();
+    loop {
+        tokio::select! {
+            report = outgoing.recv() => {
+                let Some(report) = report else { return };
+                let (caller, inbox) = (caller.clone(), Arc::clone(&inbox));
+                under_way.spawn(async move {
+                    let answer = caller.report_patiently(&report).await;
+                    inbox.reported(Outcome { number: report.number, error: answer.err().map(|status| sentence(&status)) });
+                });
+            }
+            Some(_) = under_way.join_next() => {}
+        }
+    }
+}
+
+/// Hands on what a stream brings until it ends.
+async fn read_stream(
+    caller: Caller,
+    inbox: &Inbox,
+    number: u64,
+    requests: mpsc::UnboundedReceiver<Bytes>,
+) -> Result<(), Status> {
+    let request = caller.request(UnboundedReceiverStream::new(requests));
+    let path = PathAndQuery::from_static(POLL_TASK);
+    let mut responses = caller.ready().await?.streaming(request, path, RawCodec).await?.into_inner();
+    while let Some(response) = responses.message().await? {
+        inbox.arrived(number, response);
+    }
+    Ok(())
+}
+
+/// Code and message of a status.
+fn sentence(status: &Status) -> String {
+    format!("{:?}: {}", status.code(), status.message())
+}
+
+/// An error with what caused it, for those whose own text says nothing.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        text = format!("{text}: {inner}");
+        cause = inner.source();
+    }
+    text
+}
