@@ -61,6 +61,7 @@ class FakeServer(LittleHorseServicer):
         self.polls: list[PollTaskRequest] = []
         self.reports: list[ReportTaskRun] = []
         self.report_attempts = 0
+        self.report_metadata: dict[str, Any] = {}
         self.checkpoints: list[PutCheckpointRequest] = []
         self.kept_checkpoints: list[VariableValue] = []
         self.streams: list[Stream] = []
@@ -146,6 +147,7 @@ class FakeServer(LittleHorseServicer):
 
     async def ReportTask(self, request: ReportTaskRun, context: Any) -> Empty:
         self.report_attempts += 1
+        self.report_metadata = dict(context.invocation_metadata())
         if self.failing_reports > 0:
             self.failing_reports -= 1
             await self.changed()

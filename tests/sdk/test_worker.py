@@ -39,6 +39,15 @@ def task_def(*inputs: TypeDefinition) -> TaskDef:
     return TaskDef(id=TaskDefId(name="greet"), input_vars=variables)
 
 
+@pytest.fixture(autouse=True, params=["extension", "grpc"])
+def transport(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """How the workers of a test reach their server: each test runs through both."""
+    if request.param == "extension":
+        pytest.importorskip("littlehorse._core", reason="the extension is not built")
+    monkeypatch.setattr(littlehorse.worker, "USE_EXTENSION", request.param == "extension")
+    return str(request.param)
+
+
 TEXT = TypeDefinition(primitive_type=STR)
 NUMBER = TypeDefinition(primitive_type=INT)
 
@@ -110,6 +119,21 @@ def test_registers_and_polls_as_configured() -> None:
             poll = server.polls[0]
             assert (poll.client_id, poll.task_worker_version, poll.task_def_id.name) == ("me", "v7", "greet")
             assert poll.HasField("task_worker_version")
+
+    asyncio.run(scenario())
+
+
+def test_transport_in_use(transport: str) -> None:
+    """09/PY-31: polls and reports go through the extension unless that is switched off."""
+
+    async def scenario() -> None:
+        async with working(greet, task_def(TEXT)) as (server, _):
+            await server.until(lambda: bool(server.waiting))
+            server.give(scheduled(1, text("x")))
+            await server.until(lambda: bool(server.reports))
+            sender = "tonic/" if transport == "extension" else "grpc-python-asyncio/"
+            assert server.streams[0].metadata["user-agent"].startswith(sender)
+            assert server.report_metadata["user-agent"].startswith(sender)
 
     asyncio.run(scenario())
 

@@ -19,6 +19,7 @@ NEVER_PYTHON = {
     "littlehorse.testing": (),  # starts a server inside users' tests
     "littlehorse.cli.server": ("littlehorse._core", "littlehorse.shard", "rocksdict"),  # `lh server start` starts one
     "littlehorse.cli.doctor": ("littlehorse._core", "littlehorse.shard", "rocksdict"),  # `lh doctor` reads its files
+    "littlehorse.worker.link_transport": ("littlehorse.server", "littlehorse.shard", "rocksdict"),  # workers
     "littlehorse": ("littlehorse.server", "littlehorse.shard", "littlehorse._core", "rocksdict"),  # SDK, CLI, dashboard
 }  # fmt: skip
 NEVER_IN_PRODUCTION = ("tests", "bench", "loadtest", "examples")

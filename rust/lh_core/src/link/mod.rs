@@ -10,13 +10,13 @@ mod inbox;
 use std::{
     io,
     os::fd::RawFd,
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use bytes::Bytes;
 use http::uri::PathAndQuery;
-use tokio::{runtime::Runtime, sync::mpsc, task::AbortHandle};
+use tokio::{runtime::Handle, sync::mpsc, task::AbortHandle};
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tonic::{
     Code, Request, Status,
@@ -82,18 +82,23 @@ struct Caller {
     waits_when_exhausted: bool,
 }
 
-/// All links of a process share one thread: what it does for a task takes less than Python needs for one.
-fn runtime() -> io::Result<&'static Runtime> {
-    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
-    if let Some(runtime) = RUNTIME.get() {
-        return Ok(runtime);
+/// The thread that all links of a process share: what it does for a task takes less than Python needs for one.
+///
+/// A forked process has no threads of the one before and gets a thread of its own.
+fn runtime() -> io::Result<Handle> {
+    static MADE: Mutex<Option<(u32, Handle)>> = Mutex::new(None);
+    let process = std::process::id();
+    let mut made = locked(&MADE);
+    if let Some((_, handle)) = made.as_ref().filter(|(owner, _)| *owner == process) {
+        return Ok(handle.clone());
     }
-    let made = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .thread_name("lh-worker-link")
-        .enable_all()
-        .build()?;
-    Ok(RUNTIME.get_or_init(|| made))
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let handle = runtime.handle().clone();
+    std::thread::Builder::new()
+        .name("lh-worker-link".into())
+        .spawn(move || runtime.block_on(std::future::pending::<()>()))?;
+    *made = Some((process, handle.clone()));
+    Ok(handle)
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
