@@ -135,13 +135,15 @@ class TaskLink:
         """A descriptor that is readable while `take` has something to give."""
     def open_stream(self, /) -> None:
         """Opens a PollTask stream in place of the one before, if any; connects if need be."""
-    def poll(self, count: int, /) -> None:
-        """Sends polls on the open stream."""
     def half_close(self, /) -> None:
         """Sends no more polls; claims under way still arrive."""
     def cancel_stream(self, /) -> None:
         """Cuts the stream; nothing more of it arrives."""
-    def report(self, reports: list[tuple[int, bytes, float]], /) -> None:
-        """Sends reports: a number that comes back with the outcome, the serialized ReportTaskRun, seconds to wait."""
+    def send(self, polls: int, reports: list[tuple[int, bytes]], timeout_s: float, /) -> None:
+        """Sends so many polls on the open stream, and reports.
+
+        A report is a number that comes back with the outcome, and the serialized ReportTaskRun; each attempt to deliver
+        it may take `timeout_s`. ValueError: that is no time.
+        """
     def take(self, /) -> tuple[list[bytes], list[tuple[int, str | None]], str | None]:
         """What came: PollTaskResponses; outcomes of reports (None = arrived); how the stream ended ("" = well)."""

@@ -28,6 +28,7 @@ NEVER_IN_PRODUCTION = ("tests", "bench", "loadtest", "examples")
 NEVER_RUST = {
     "front": (r"crate::(?:shard|effects|py)\b", r"lh_machine::state::State\b", r"\bpyo3\b", r"\braft\w*::"),
     "shard": (r"crate::(?:front|effects|py)\b", r"\bpyo3\b", r"\btonic\b"),
+    "link": (r"crate::(?:front|shard|effects|engine|py)\b", r"\bpyo3\b", r"\blh_machine\b"),
     "effects": (r"crate::(?:front|shard|py)\b", r"\bpyo3\b", r"\braft\w*::"),
 }
 # The machine waits for nothing: whatever is not on this list has no business in it.

@@ -42,9 +42,10 @@ class LinkTransport:
         self._loop = asyncio.get_running_loop()
         self._numbers = itertools.count()
         self._unanswered = 0
+        self._unsent = 0
         self._stream: asyncio.Future[None] | None = None
         self._reports: dict[int, asyncio.Future[None]] = {}
-        self._outgoing: list[tuple[int, bytes, float]] = []
+        self._unsent_reports: list[tuple[int, bytes]] = []
         self._link = TaskLink(
             server,
             poll.SerializeToString(),
@@ -66,14 +67,15 @@ class LinkTransport:
             polls.cancel()
             self._link.cancel_stream()
             self._slots.give_back(self._unanswered)
-            self._unanswered = 0
+            self._unanswered = self._unsent = 0
 
     async def _send_polls(self) -> None:
         """One poll for every free place; half-closes the stream when no more are given out."""
         while await self._slots.take():
             count = 1 + self._slots.take_free()
             self._unanswered += count
-            self._link.poll(count)
+            self._send_soon()
+            self._unsent += count
         self._link.half_close()
 
     def cut(self) -> None:
@@ -119,18 +121,24 @@ class LinkTransport:
         number = next(self._numbers)
         sent: asyncio.Future[None] = self._loop.create_future()
         self._reports[number] = sent
-        if not self._outgoing:
-            self._loop.call_soon(self._send_reports)
-        self._outgoing.append((number, message, settings.GRPC_UNARY_CALL_TIMEOUT_SECONDS))
+        self._send_soon()
+        self._unsent_reports.append((number, message))
         return sent
 
-    def _send_reports(self) -> None:
-        """Reports that were made in the same turn of the event loop go out together."""
-        outgoing, self._outgoing = self._outgoing, []
-        self._link.report(outgoing)
+    def _send_soon(self) -> None:
+        """Has polls and reports of one turn of the event loop go out together: each sending wakes the link's thread."""
+        if not (self._unsent or self._unsent_reports):
+            self._loop.call_soon(self._send)
+
+    def _send(self) -> None:
+        reports, self._unsent_reports = self._unsent_reports, []
+        polls, self._unsent = self._unsent, 0
+        if polls or reports:  # not if the stream ended, or the link was closed, meanwhile
+            self._link.send(polls, reports, settings.GRPC_UNARY_CALL_TIMEOUT_SECONDS)
 
     def close(self) -> None:
         """See `Transport`."""
         self._loop.remove_reader(self._link.fileno())
+        self._unsent_reports.clear()
         for sent in self._reports.values():
             sent.cancel()

@@ -63,10 +63,16 @@ pub struct Report {
 /// One connection of a worker to one server. Dropping it cancels its stream and its reports.
 pub struct Link {
     caller: Caller,
-    poll: Bytes,
     inbox: Arc<Inbox>,
     stream: Mutex<Option<Stream>>,
-    reports: mpsc::UnboundedSender<Report>,
+    outgoing: mpsc::UnboundedSender<Outgoing>,
+}
+
+/// What one call sends. It crosses to the other thread in one piece, because waking that is a system call.
+struct Outgoing {
+    /// How many polls on which stream; `None` if that is closed.
+    polls: Option<(mpsc::UnboundedSender<Bytes>, usize)>,
+    reports: Vec<Report>,
 }
 
 struct Stream {
@@ -126,9 +132,9 @@ impl Link {
         };
         let caller = Caller { channel, tenant, waits_when_exhausted: settings.waits_when_exhausted };
         let inbox = Arc::new(Inbox::new()?);
-        let (reports, outgoing) = mpsc::unbounded_channel();
-        runtime.spawn(send_reports(caller.clone(), Arc::clone(&inbox), outgoing));
-        Ok(Self { caller, poll: settings.poll, inbox, stream: Mutex::new(None), reports })
+        let (outgoing, queue) = mpsc::unbounded_channel();
+        runtime.spawn(send_all(caller.clone(), settings.poll, Arc::clone(&inbox), queue));
+        Ok(Self { caller, inbox, stream: Mutex::new(None), outgoing })
     }
 
     /// Readable while something waits to be taken.
@@ -153,11 +159,13 @@ impl Link {
         Ok(())
     }
 
-    /// Sends polls; nothing happens on a stream that is closed or broken, whose end arrives by itself.
-    pub fn poll(&self, count: usize) {
-        if let Some(polls) = locked(&self.stream).as_ref().and_then(|stream| stream.polls.as_ref()) {
-            (0..count).for_each(|_| drop(polls.send(self.poll.clone())));
-        }
+    /// Sends polls and reports; the outcomes of reports arrive in the inbox.
+    ///
+    /// Nothing becomes of polls on a stream that is closed or broken; its end arrives by itself.
+    pub fn send(&self, polls: usize, reports: Vec<Report>) {
+        let stream = locked(&self.stream).as_ref().and_then(|stream| stream.polls.clone());
+        // The receiver lives as long as the link.
+        drop(self.outgoing.send(Outgoing { polls: stream.map(|stream| (stream, polls)), reports }));
     }
 
     /// Sends no more polls and says so; claims under way still arrive.
@@ -173,12 +181,6 @@ impl Link {
         if let Some(stream) = locked(&self.stream).take() {
             stream.task.abort();
         }
-    }
-
-    /// Sends a report; its outcome arrives in the inbox.
-    pub fn report(&self, report: Report) {
-        // The receiver lives as long as the link.
-        drop(self.reports.send(report));
     }
 
     /// Everything that came since the last call.
@@ -241,18 +243,25 @@ impl Caller {
     }
 }
 
-/// Sends each report concurrently with the others, until the link is dropped.
-async fn send_reports(caller: Caller, inbox: Arc<Inbox>, mut outgoing: mpsc::UnboundedReceiver<Report>) {
+/// Sends polls, and each report concurrently with the others, until the link is dropped.
+async fn send_all(caller: Caller, poll: Bytes, inbox: Arc<Inbox>, mut queue: mpsc::UnboundedReceiver<Outgoing>) {
     let mut under_way = tokio::task::JoinSet::new();
     loop {
         tokio::select! {
-            report = outgoing.recv() => {
-                let Some(report) = report else { return };
-                let (caller, inbox) = (caller.clone(), Arc::clone(&inbox));
-                under_way.spawn(async move {
-                    let answer = caller.report_patiently(&report).await;
-                    inbox.reported(Outcome { number: report.number, error: answer.err().map(|status| sentence(&status)) });
-                });
+            outgoing = queue.recv() => {
+                let Some(Outgoing { polls, reports }) = outgoing else { return };
+                if let Some((stream, count)) = polls {
+                    // A stream that is gone receives nothing.
+                    (0..count).for_each(|_| drop(stream.send(poll.clone())));
+                }
+                for report in reports {
+                    let (caller, inbox) = (caller.clone(), Arc::clone(&inbox));
+                    under_way.spawn(async move {
+                        let answer = caller.report_patiently(&report).await;
+                        let error = answer.err().map(|status| sentence(&status));
+                        inbox.reported(Outcome { number: report.number, error });
+                    });
+                }
             }
             Some(_) = under_way.join_next() => {}
         }

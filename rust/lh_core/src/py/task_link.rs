@@ -51,11 +51,6 @@ impl TaskLink {
         Ok(self.link.open_stream()?)
     }
 
-    #[pyo3(signature = (count, /))]
-    fn poll(&self, count: usize) {
-        self.link.poll(count);
-    }
-
     fn half_close(&self) {
         self.link.half_close();
     }
@@ -64,13 +59,15 @@ impl TaskLink {
         self.link.cancel_stream();
     }
 
-    #[pyo3(signature = (reports, /))]
-    fn report(&self, reports: Vec<(u64, Bound<'_, PyBytes>, f64)>) -> PyResult<()> {
-        for (number, message, seconds) in reports {
-            let timeout =
-                Duration::try_from_secs_f64(seconds).map_err(|error| PyValueError::new_err(error.to_string()))?;
-            self.link.report(Report { number, message: Bytes::copy_from_slice(message.as_bytes()), timeout });
-        }
+    #[pyo3(signature = (polls, reports, timeout_s, /))]
+    fn send(&self, polls: usize, reports: Vec<(u64, Bound<'_, PyBytes>)>, timeout_s: f64) -> PyResult<()> {
+        let timeout =
+            Duration::try_from_secs_f64(timeout_s).map_err(|error| PyValueError::new_err(error.to_string()))?;
+        let reports = reports.into_iter().map(|(number, message)| {
+            let message = Bytes::copy_from_slice(message.as_bytes());
+            Report { number, message, timeout }
+        });
+        self.link.send(polls, reports.collect());
         Ok(())
     }
 
