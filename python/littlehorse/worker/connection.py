@@ -132,12 +132,12 @@ class LHConnection:
 
     def _take_on(self, response: PollTaskResponse) -> None:
         """Starts the task of a response. A response without one means: ask again after a while (TW-34b)."""
-        loop = asyncio.get_running_loop()
         if not response.HasField("result"):
             self._log.info("No task for %s at %s, polling again later", self._task.task_name, self.server)
+            loop = asyncio.get_running_loop()
             loop.call_later(settings.POLL_TASK_INTERVAL_SECONDS, self._slots.give_back)
             return
-        work = loop.create_task(self._work_on(response.result))
+        work = asyncio.create_task(self._work_on(response.result))
         self._work.add(work)  # asyncio itself keeps no reference to its tasks
         work.add_done_callback(self._work.discard)
 

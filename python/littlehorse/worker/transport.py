@@ -6,7 +6,6 @@ import logging
 import os
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Protocol
-from urllib.request import proxy_bypass
 
 import littlehorse.worker as settings  # read at use, so that tests can patch them
 from littlehorse.config import LHConfig
@@ -75,4 +74,8 @@ def _is_plain(server: str, config: LHConfig) -> bool:
 
 def _has_proxy(server: str) -> bool:
     """Whether gRPC would reach this server through a proxy."""
-    return any(os.environ.get(variable) for variable in PROXY_VARIABLES) and not proxy_bypass(server)
+    if not any(os.environ.get(variable) for variable in PROXY_VARIABLES):
+        return False
+    from urllib.request import proxy_bypass  # slow to import, seldom needed
+
+    return not proxy_bypass(server)
