@@ -111,3 +111,39 @@ def examine(data_dir: str, stores: list[Store | None], /) -> list[tuple[bool, st
     `stores` are the run shards' in order, then the metadata group's; None = could not be opened. Rows: whether it is
     sound, what was looked at, what was found. OSError: no data directory, in use, identity or log lost.
     """
+
+@final
+class TaskLink:
+    """A worker's connection to one server without TLS: polls and reports beside the interpreter; no call blocks.
+
+    Parameters: `server` is HOST:PORT; `poll` the serialized PollTaskRequest of every poll; `tenant` goes with every
+    call (None = the server's default); `waits_when_exhausted`: a report that an overloaded server refuses is sent again
+    after the time that it asks for (09/PY-14). ValueError: server or tenant cannot be spelled in a request.
+    """
+
+    def __new__(
+        cls,
+        server: str,
+        poll: bytes,
+        *,
+        tenant: str | None,
+        keepalive_ms: int,
+        keepalive_timeout_ms: int,
+        waits_when_exhausted: bool,
+    ) -> TaskLink: ...
+    def fileno(self, /) -> int:
+        """A descriptor that is readable while `take` has something to give."""
+    def open_stream(self, /) -> None:
+        """Opens a PollTask stream in place of the one before, if any; connects if need be."""
+    def half_close(self, /) -> None:
+        """Sends no more polls; claims under way still arrive."""
+    def cancel_stream(self, /) -> None:
+        """Cuts the stream; nothing more of it arrives."""
+    def send(self, polls: int, reports: list[tuple[int, bytes]], timeout_s: float, /) -> None:
+        """Sends so many polls on the open stream, and reports.
+
+        A report is a number that comes back with the outcome, and the serialized ReportTaskRun; each attempt to deliver
+        it may take `timeout_s`. ValueError: that is no time.
+        """
+    def take(self, /) -> tuple[list[bytes], list[tuple[int, str | None]], str | None]:
+        """What came: PollTaskResponses; outcomes of reports (None = arrived); how the stream ended ("" = well)."""

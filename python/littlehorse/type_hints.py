@@ -10,13 +10,16 @@
 """
 
 import dataclasses
+from collections.abc import Callable
+from datetime import datetime
 from enum import Enum
+from functools import partial
 from typing import Any, get_args, get_origin, get_type_hints, is_typeddict
 
 from littlehorse.exceptions import SerdeException
 from littlehorse.lh_struct import deserialize_struct, get_struct_def_name, is_lh_struct
 from littlehorse.model.common_enums_pb2 import VariableType
-from littlehorse.model.object_id_pb2 import StructDefId
+from littlehorse.model.object_id_pb2 import StructDefId, WfRunId
 from littlehorse.model.type_definition_pb2 import (
     Array,
     InlineArrayDef,
@@ -26,6 +29,9 @@ from littlehorse.model.type_definition_pb2 import (
     VariableValue,
 )
 from littlehorse.utils import extract_value, to_variable_type, to_variable_value, unwrap_annotation
+
+_READ_AS_THEY_ARE = (str, int, float, bool, bytes, datetime, WfRunId)
+"""Annotations that ask for nothing beyond `extract_value`."""
 
 
 def type_definition(annotation: Any) -> TypeDefinition:
@@ -109,6 +115,13 @@ def from_typed_value(value: VariableValue, annotation: Any) -> Any:
             for entry in value.map.entries
         }
     return _revived(extract_value(value), plain)
+
+
+def value_reader(annotation: Any) -> Callable[[VariableValue], Any]:
+    """`from_typed_value` for one annotation, looked at once instead of for every value."""
+    if unwrap_annotation(annotation) in _READ_AS_THEY_ARE:
+        return extract_value
+    return partial(from_typed_value, annotation=annotation)
 
 
 def _revived(value: Any, annotation: Any) -> Any:

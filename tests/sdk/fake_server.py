@@ -7,8 +7,13 @@ from typing import Any
 
 import grpc
 import grpc.aio
+from google.protobuf.any_pb2 import Any as AnyMessage
+from google.protobuf.duration_pb2 import Duration
 from google.protobuf.empty_pb2 import Empty
+from google.rpc.error_details_pb2 import RetryInfo
+from google.rpc.status_pb2 import Status
 
+from littlehorse.client_interceptors import STATUS_DETAILS_HEADER
 from littlehorse.config import LHConfig
 from littlehorse.model import (
     Checkpoint,
@@ -35,6 +40,11 @@ from littlehorse.model import (
 PATIENCE_SECONDS = 30
 """How long a test waits for a condition before it fails; none waits that long when things work."""
 
+_RETRY_INFO = AnyMessage()
+_RETRY_INFO.Pack(RetryInfo(retry_delay=Duration(nanos=1_000_000)))
+RETRY_SOON = Status(code=8, details=[_RETRY_INFO]).SerializeToString()
+"""What an overloaded server says about when to try again: after a millisecond."""
+
 
 class Stream:
     """One PollTask stream: the responses that are to be written to it, and how it is to end."""
@@ -55,12 +65,15 @@ class FakeServer(LittleHorseServicer):
         self.missing_task_defs = 0
         self.failing_heartbeats = 0
         self.failing_reports = 0
+        self.unanswered_reports = 0
+        self.refused_reports = 0
         self.answers_half_close = True
         self.go_on = True
         self.registrations: list[RegisterTaskWorkerRequest] = []
         self.polls: list[PollTaskRequest] = []
         self.reports: list[ReportTaskRun] = []
         self.report_attempts = 0
+        self.report_metadata: dict[str, Any] = {}
         self.checkpoints: list[PutCheckpointRequest] = []
         self.kept_checkpoints: list[VariableValue] = []
         self.streams: list[Stream] = []
@@ -146,10 +159,20 @@ class FakeServer(LittleHorseServicer):
 
     async def ReportTask(self, request: ReportTaskRun, context: Any) -> Empty:
         self.report_attempts += 1
+        self.report_metadata = dict(context.invocation_metadata())
         if self.failing_reports > 0:
             self.failing_reports -= 1
             await self.changed()
             await context.abort(grpc.StatusCode.UNAVAILABLE, "not now")
+        if self.unanswered_reports > 0:
+            self.unanswered_reports -= 1
+            await self.changed()
+            await asyncio.Event().wait()
+        if self.refused_reports > 0:
+            self.refused_reports -= 1
+            await self.changed()
+            context.set_trailing_metadata(((STATUS_DETAILS_HEADER, RETRY_SOON),))
+            await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "busy")
         self.reports.append(request)
         await self.changed()
         return Empty()

@@ -2,8 +2,6 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 
@@ -15,78 +13,19 @@ import littlehorse.worker
 from littlehorse.exceptions import LHTaskException, TaskSchemaMismatchException
 from littlehorse.lh_struct import lh_struct_def, serialize_to_struct
 from littlehorse.model import (
-    INT,
-    STR,
     LHErrorType,
     LHHostInfo,
     PollTaskResponse,
-    ReportTaskRun,
     StructDefId,
-    TaskDef,
-    TaskDefId,
     TaskStatus,
     TypeDefinition,
-    VariableDef,
     VariableValue,
 )
 from littlehorse.worker import LHTaskWorker, LHTaskWorkerHealth, TaskWorkerHealthReason
 from tests.sdk.fake_server import PATIENCE_SECONDS, FakeServer, config_for, scheduled, serving
+from tests.sdk.working import NUMBER, TEXT, greet, has_reports, report_of, task_def, text, working
 
-
-def task_def(*inputs: TypeDefinition) -> TaskDef:
-    """A TaskDef `greet` with inputs of these types."""
-    variables = [VariableDef(name=f"v{index}", type_def=kind) for index, kind in enumerate(inputs)]
-    return TaskDef(id=TaskDefId(name="greet"), input_vars=variables)
-
-
-TEXT = TypeDefinition(primitive_type=STR)
-NUMBER = TypeDefinition(primitive_type=INT)
-
-
-async def greet(name: str) -> str:
-    return f"hello {name}"
-
-
-@asynccontextmanager
-async def working(
-    function: Callable[..., Any], definition: TaskDef, fake: FakeServer | None = None, **settings: Any
-) -> AsyncIterator[tuple[FakeServer, LHTaskWorker]]:
-    """A server and a worker of it, which are stopped at the end."""
-    async with serving(fake or FakeServer(definition)) as server:
-        config = config_for(server, **settings)
-        worker = LHTaskWorker(function, "greet", config)
-        running = asyncio.create_task(worker.start())
-        try:
-            yield server, worker
-        finally:
-            worker.stop()
-            async with asyncio.timeout(PATIENCE_SECONDS):
-                await running
-            await config.aclose()
-
-
-def report_of(
-    function: Callable[..., Any], definition: TaskDef, *values: VariableValue, **fields: Any
-) -> ReportTaskRun:
-    """What a worker reports for one task with these inputs."""
-
-    async def scenario() -> ReportTaskRun:
-        async with working(function, definition) as (server, _):
-            await server.until(lambda: bool(server.waiting))
-            server.give(scheduled(1, *values, **fields))
-            await server.until(lambda: bool(server.reports))
-            return server.reports[0]
-
-    return asyncio.run(scenario())
-
-
-def has_reports(server: FakeServer, count: int) -> bool:
-    """Whether that many reports came."""
-    return len(server.reports) == count
-
-
-def text(value: str) -> VariableValue:
-    return VariableValue(str=value)
+pytestmark = pytest.mark.usefixtures("transport")
 
 
 # ---- start, heartbeat, connections
@@ -110,6 +49,21 @@ def test_registers_and_polls_as_configured() -> None:
             poll = server.polls[0]
             assert (poll.client_id, poll.task_worker_version, poll.task_def_id.name) == ("me", "v7", "greet")
             assert poll.HasField("task_worker_version")
+
+    asyncio.run(scenario())
+
+
+def test_transport_in_use(transport: str) -> None:
+    """09/PY-31: polls and reports go through the extension unless that is switched off."""
+
+    async def scenario() -> None:
+        async with working(greet, task_def(TEXT)) as (server, _):
+            await server.until(lambda: bool(server.waiting))
+            server.give(scheduled(1, text("x")))
+            await server.until(lambda: bool(server.reports))
+            sender = "tonic/" if transport == "extension" else "grpc-python-asyncio/"
+            assert server.streams[0].metadata["user-agent"].startswith(sender)
+            assert server.report_metadata["user-agent"].startswith(sender)
 
     asyncio.run(scenario())
 
@@ -453,148 +407,42 @@ def test_report_is_repeated_until_it_arrives(monkeypatch: pytest.MonkeyPatch) ->
     asyncio.run(scenario())
 
 
-# ---- stopping
-
-
-@pytest.mark.parametrize("answers_half_close", [True, False])
-def test_stop_drains(answers_half_close: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """09/PY-37, 04/TW-34f: stopping half-closes the stream, then finishes and reports tasks at hand."""
-    monkeypatch.setattr(littlehorse.worker, "HALF_CLOSE_GRACE_SECONDS", 0.01)
+def test_report_that_is_not_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """09/PY-36: a report that nobody answers in time is sent again."""
+    monkeypatch.setattr(littlehorse.worker, "REPORT_TASK_RETRIES_INTERVAL_SECONDS", 0.001)
 
     async def scenario() -> None:
-        begun, release = asyncio.Event(), asyncio.Event()
-
-        async def slow(name: str) -> str:
-            begun.set()
-            await release.wait()
-            return name
-
         fake = FakeServer(task_def(TEXT))
-        fake.answers_half_close = answers_half_close
-        async with working(slow, task_def(TEXT), fake) as (server, worker):
-            await server.until(lambda: bool(server.waiting))
+        fake.unanswered_reports = 2
+        async with working(greet, task_def(TEXT), fake) as (server, _):
+            await server.until(lambda: len(server.waiting) == 8)
+            monkeypatch.setattr(littlehorse.worker, "GRPC_UNARY_CALL_TIMEOUT_SECONDS", 0.05)
             server.give(scheduled(1, text("x")))
-            await begun.wait()
-            assert worker.is_running
-            worker.stop()
-            assert not worker.is_running
-            await server.until(lambda: server.half_closed == 1 and not server.streams)
-            assert server.reports == []
-            release.set()
+            await server.until(lambda: server.report_attempts >= 2)
+            monkeypatch.setattr(littlehorse.worker, "GRPC_UNARY_CALL_TIMEOUT_SECONDS", PATIENCE_SECONDS)
             await server.until(lambda: bool(server.reports))
+            assert server.report_attempts >= 3
 
     asyncio.run(scenario())
 
 
-def test_stop_gives_up_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
-    """09/PY-37: a task that does not end is cancelled after the time for draining; nothing is reported."""
-    monkeypatch.setattr(littlehorse.worker, "DRAIN_TIMEOUT_SECONDS", 0.01)
+@pytest.mark.parametrize("waits", [True, False])
+def test_report_to_an_overloaded_server(waits: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """09/PY-14, PY-36: a refused report comes again when the server asks for it, and that is one attempt.
+
+    Unless the configuration says otherwise.
+    """
+    monkeypatch.setattr(littlehorse.worker, "REPORT_TASK_RETRIES_INTERVAL_SECONDS", PATIENCE_SECONDS)
+    monkeypatch.setattr(littlehorse.worker, "REPORT_TASK_FAIL_RETRIES", 1)
 
     async def scenario() -> None:
-        begun = asyncio.Event()
-
-        async def endless(name: str) -> str:
-            begun.set()
-            await asyncio.Event().wait()
-            return name
-
-        async with working(endless, task_def(TEXT)) as (server, worker):
-            await server.until(lambda: bool(server.waiting))
+        fake = FakeServer(task_def(TEXT))
+        fake.refused_reports = 3
+        settings = {"LHC_GRPC_RESOURCE_EXHAUSTED_RETRY": str(waits)}
+        async with working(greet, task_def(TEXT), fake, **settings) as (server, _):
+            await server.until(lambda: len(server.waiting) == 8)
             server.give(scheduled(1, text("x")))
-            await begun.wait()
-            worker.stop()
-            await server.until(lambda: not server.streams)
-        assert server.reports == []
+            await server.until(lambda: server.report_attempts == (4 if waits else 1))
+        assert len(server.reports) == (1 if waits else 0)
 
     asyncio.run(scenario())
-
-
-def test_cancelling_ends_tasks_at_hand() -> None:
-    """09/PY-37: whoever cancels `start`, even together with `stop`, does not wait for draining."""
-
-    async def scenario() -> None:
-        begun = asyncio.Event()
-        ended: list[str] = []
-
-        async def endless(name: str) -> str:
-            begun.set()
-            try:
-                await asyncio.Event().wait()
-            finally:
-                ended.append(name)
-            return name
-
-        async with serving(FakeServer(task_def(TEXT))) as server:
-            config = config_for(server)
-            worker = LHTaskWorker(endless, "greet", config)
-            running = asyncio.create_task(worker.start())
-            await server.until(lambda: bool(server.waiting))
-            server.give(scheduled(1, text("x")))
-            await begun.wait()
-            # As it happens when one thread tells the event loop to stop the worker and then to cancel it.
-            loop = asyncio.get_running_loop()
-            loop.call_soon(worker.stop)
-            loop.call_soon(lambda: loop.call_soon(running.cancel))
-            with pytest.raises(asyncio.CancelledError):
-                await running
-            await server.until(lambda: not server.streams)
-            assert (ended, server.reports) == (["x"], [])
-            await config.aclose()
-
-    asyncio.run(scenario())
-
-
-def test_stop_before_start() -> None:
-    """09/PY-37: a worker may be stopped before it ran; starting it then does nothing."""
-
-    async def scenario() -> None:
-        async with serving(FakeServer(task_def(TEXT))) as server:
-            config = config_for(server)
-            worker = LHTaskWorker(greet, "greet", config)
-            worker.stop()
-            await worker.start()
-            assert server.registrations == []
-            await config.aclose()
-
-    asyncio.run(scenario())
-
-
-def test_stop_from_another_thread() -> None:
-    """09/PY-37: `stop` may be called from anywhere."""
-
-    async def scenario() -> None:
-        async with working(greet, task_def(TEXT)) as (server, worker):
-            await server.until(lambda: bool(server.waiting))
-            await asyncio.to_thread(worker.stop)
-            await server.until(lambda: not server.streams)
-
-    asyncio.run(scenario())
-
-
-def test_start_runs_all_and_raises_the_first_error() -> None:
-    """09/PY-40: one worker that cannot work ends all."""
-
-    async def scenario() -> None:
-        async with serving(FakeServer(task_def(TEXT))) as server:
-            config = config_for(server)
-
-            async def wrong(number: int) -> None:
-                pass
-
-            good, bad = LHTaskWorker(greet, "greet", config), LHTaskWorker(wrong, "greet", config)
-            with pytest.raises(TaskSchemaMismatchException):
-                await littlehorse.start(good, bad)
-            assert not good.is_running
-            await server.until(lambda: not server.streams)
-            await config.aclose()
-
-    asyncio.run(scenario())
-
-
-def test_arguments_are_needed() -> None:
-    """09 section 7.1: None for any argument is an error."""
-    config = littlehorse.config.LHConfig()
-    arguments: list[tuple[Any, Any, Any]] = [(None, "x", config), (greet, None, config), (greet, "x", None)]
-    for function, name, settings in arguments:
-        with pytest.raises(ValueError, match="cannot be None"):
-            LHTaskWorker(function, name, settings)

@@ -19,6 +19,7 @@ NEVER_PYTHON = {
     "littlehorse.testing": (),  # starts a server inside users' tests
     "littlehorse.cli.server": ("littlehorse._core", "littlehorse.shard", "rocksdict"),  # `lh server start` starts one
     "littlehorse.cli.doctor": ("littlehorse._core", "littlehorse.shard", "rocksdict"),  # `lh doctor` reads its files
+    "littlehorse.worker.link_transport": ("littlehorse.server", "littlehorse.shard", "rocksdict"),  # workers
     "littlehorse": ("littlehorse.server", "littlehorse.shard", "littlehorse._core", "rocksdict"),  # SDK, CLI, dashboard
 }  # fmt: skip
 NEVER_IN_PRODUCTION = ("tests", "bench", "loadtest", "examples")
@@ -27,6 +28,7 @@ NEVER_IN_PRODUCTION = ("tests", "bench", "loadtest", "examples")
 NEVER_RUST = {
     "front": (r"crate::(?:shard|effects|py)\b", r"lh_machine::state::State\b", r"\bpyo3\b", r"\braft\w*::"),
     "shard": (r"crate::(?:front|effects|py)\b", r"\bpyo3\b", r"\btonic\b"),
+    "link": (r"crate::(?:front|shard|effects|engine|py)\b", r"\bpyo3\b", r"\blh_machine\b"),
     "effects": (r"crate::(?:front|shard|py)\b", r"\bpyo3\b", r"\braft\w*::"),
 }
 # The machine waits for nothing: whatever is not on this list has no business in it.

@@ -39,6 +39,9 @@ TASK_DEF_WAIT_SECONDS: float = 5
 TASK_DEF_RETRY_SECONDS: float = 0.25
 """Time between two looks whether the TaskDef is registered."""
 
+USE_EXTENSION: bool = True
+"""Whether workers poll and report through the extension where it is installed and the connection needs no TLS."""
+
 from littlehorse.worker.connection import LHConnection  # noqa: E402  # reads the numbers above
 from littlehorse.worker.context import CheckpointContext, WorkerContext  # noqa: E402
 from littlehorse.worker.health import (  # noqa: E402

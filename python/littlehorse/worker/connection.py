@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -18,41 +18,10 @@ from littlehorse.model.service_pb2 import PollTaskRequest, PollTaskResponse, Sch
 from littlehorse.worker.execution import run_task, send_report
 from littlehorse.worker.slots import Slots
 from littlehorse.worker.task import LHTask
+from littlehorse.worker.transport import Transport, open_transport
 
 if TYPE_CHECKING:
     from littlehorse.model.service_pb2_grpc import LittleHorseAsyncStub
-
-
-class _Polls:
-    """The polls of one stream.
-
-    Each holds a place from before it is sent until its task is done, so no task has to wait here.
-    """
-
-    def __init__(self, request: PollTaskRequest, slots: Slots) -> None:
-        self._request = request
-        self._slots = slots
-        self._unanswered = 0
-        self._is_open = True
-
-    async def requests(self) -> AsyncIterator[PollTaskRequest]:
-        """One poll for every free place, for as long as the stream lives and places are given out."""
-        while await self._slots.take():
-            if not self._is_open:
-                self._slots.give_back()
-                return
-            self._unanswered += 1
-            yield self._request
-
-    def answered(self) -> None:
-        """A response came; its place now belongs to the task."""
-        self._unanswered -= 1
-
-    def end(self) -> None:
-        """The stream is over; its unanswered polls will never be answered."""
-        self._is_open = False
-        self._slots.give_back(self._unanswered)
-        self._unanswered = 0
 
 
 class LHConnection:
@@ -74,6 +43,16 @@ class LHConnection:
         self._slots = Slots(config.num_worker_threads)
         self._work: set[asyncio.Task[None]] = set()
         self._executor: ThreadPoolExecutor | None = None
+        self._client: LittleHorseAsyncStub | None = None
+        self._transport: Transport | None = None
+
+    def _poll(self) -> PollTaskRequest:
+        """What every poll of this connection says (PY-32)."""
+        return PollTaskRequest(
+            client_id=self._config.task_worker_id,
+            task_worker_version=self._config.worker_version,
+            task_def_id=self._task.task_def.id,
+        )
 
     def _threads(self) -> Executor:
         """Threads for functions that are no coroutine functions: as many as tasks may run."""
@@ -88,10 +67,14 @@ class LHConnection:
         pause = settings.RECONNECT_MIN_SECONDS
         loop = asyncio.get_running_loop()
         try:
+            self._client = self._config.stub(self.server, name=self._task.task_name, async_channel=True)
+            transport = self._transport = open_transport(
+                self.server, self._config, self._client, self._poll(), self._slots, self._take_on
+            )
             while not self._is_stopping:
                 began = loop.time()
                 try:
-                    await self._serve_stream()
+                    await self._serve_stream(transport)
                     self._log.info("Stream to %s ended", self.server)
                 except grpc.RpcError as error:
                     self._log.warning("Stream to %s broke: %s", self.server, _describe(error))
@@ -111,6 +94,8 @@ class LHConnection:
             self.running = False
             for work in self._work:
                 work.cancel()
+            if self._transport is not None:
+                self._transport.close()
             if self._executor is not None:
                 self._executor.shutdown(wait=False, cancel_futures=True)
 
@@ -128,60 +113,43 @@ class LHConnection:
             async with asyncio.timeout(seconds):
                 await self._stopped.wait()
 
-    async def _serve_stream(self) -> None:
-        """Opens one PollTask stream and works on what it brings.
-
-        Returns when it ends, raises grpc.RpcError when it breaks.
-        """
-        client = self._config.stub(self.server, name=self._task.task_name, async_channel=True)
-        request = PollTaskRequest(
-            client_id=self._config.task_worker_id,
-            task_worker_version=self._config.worker_version,
-            task_def_id=self._task.task_def.id,
-        )
-        polls = _Polls(request, self._slots)
-        call = client.PollTask(polls.requests())
-        closer = asyncio.create_task(self._close_after_stop(call.cancel))
+    async def _serve_stream(self, transport: Transport) -> None:
+        """Works on what one PollTask stream brings. Returns when it ends, raises when it breaks."""
+        closer = asyncio.create_task(self._close_after_stop(transport))
         try:
-            async for response in call:
-                polls.answered()
-                self._take_on(response, client)
-        except asyncio.CancelledError:
-            current = asyncio.current_task()
-            if not self._is_stopping or (current is not None and current.cancelling()):
-                raise
+            await transport.serve()
         finally:
-            polls.end()
             closer.cancel()
-            call.cancel()
 
-    async def _close_after_stop(self, cancel: Callable[[], object]) -> None:
+    async def _close_after_stop(self, transport: Transport) -> None:
         """Ends a stream that the server leaves open although it was half-closed (TW-34f).
 
         Claims under way get HALF_CLOSE_GRACE_SECONDS to be delivered.
         """
         await self._stopped.wait()
         await asyncio.sleep(settings.HALF_CLOSE_GRACE_SECONDS)
-        cancel()
+        transport.cut()
 
-    def _take_on(self, response: PollTaskResponse, client: LittleHorseAsyncStub) -> None:
+    def _take_on(self, response: PollTaskResponse) -> None:
         """Starts the task of a response. A response without one means: ask again after a while (TW-34b)."""
         if not response.HasField("result"):
             self._log.info("No task for %s at %s, polling again later", self._task.task_name, self.server)
             loop = asyncio.get_running_loop()
             loop.call_later(settings.POLL_TASK_INTERVAL_SECONDS, self._slots.give_back)
             return
-        work = asyncio.create_task(self._work_on(response.result, client))
+        work = asyncio.create_task(self._work_on(response.result))
         self._work.add(work)  # asyncio itself keeps no reference to its tasks
         work.add_done_callback(self._work.discard)
 
-    async def _work_on(self, scheduled_task: ScheduledTask, client: LittleHorseAsyncStub) -> None:
+    async def _work_on(self, scheduled_task: ScheduledTask) -> None:
         """Runs a task and reports it; its place is free for another one before the report is sent."""
+        assert self._client is not None
+        assert self._transport is not None  # tasks come from it
         try:
-            report = await run_task(self._task, scheduled_task, client, self._threads)
+            report = await run_task(self._task, scheduled_task, self._client, self._threads)
         finally:
             self._slots.give_back()
-        await send_report(report, client)
+        await send_report(report, self._transport.report)
 
 
 def _describe(error: grpc.RpcError) -> str:

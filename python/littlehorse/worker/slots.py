@@ -24,6 +24,12 @@ class Slots:
         self._free -= 1
         return True
 
+    def take_free(self) -> int:
+        """Takes all places that are free now; returns how many."""
+        count = 0 if self._closed else self._free
+        self._free -= count
+        return count
+
     def give_back(self, count: int = 1) -> None:
         """Frees places."""
         self._free += count

@@ -16,7 +16,7 @@ from littlehorse.model.common_wfspec_pb2 import VariableDef
 from littlehorse.model.service_pb2 import ScheduledTask
 from littlehorse.model.task_def_pb2 import TaskDef
 from littlehorse.model.type_definition_pb2 import TypeDefinition, VariableValue
-from littlehorse.type_hints import from_typed_value, to_typed_value, type_definition
+from littlehorse.type_hints import to_typed_value, type_definition, value_reader
 from littlehorse.utils import to_type, unwrap_annotation
 from littlehorse.worker.context import WorkerContext
 from littlehorse.worker.task_definition import resolved_signature
@@ -33,6 +33,8 @@ class LHTask:
         self._callable = callable
         self._parameters = list(resolved_signature(callable).parameters.values())
         self._is_coroutine_function = _is_coroutine_function(callable)
+        self._has_context = bool(self._parameters) and self._parameters[-1].annotation is WorkerContext
+        self._readers = [value_reader(parameter.annotation) for parameter in self._inputs()]
         _check_parameters(self._parameters)
         self._check_inputs()
 
@@ -43,7 +45,7 @@ class LHTask:
 
     def has_context(self) -> bool:
         """Whether the function wants a WorkerContext."""
-        return bool(self._parameters) and self._parameters[-1].annotation is WorkerContext
+        return self._has_context
 
     def _inputs(self) -> list[Parameter]:
         return [parameter for parameter in self._parameters if parameter.annotation is not WorkerContext]
@@ -62,10 +64,10 @@ class LHTask:
 
         Raises SerdeException for a value that cannot be converted and ValueError if their number is wrong.
         """
-        arguments = []
-        for parameter, variable in zip(self._inputs(), scheduled_task.variables, strict=True):
-            arguments.append(from_typed_value(variable.value, parameter.annotation))
-        return [*arguments, context] if self.has_context() else arguments
+        arguments = [read(given.value) for read, given in zip(self._readers, scheduled_task.variables, strict=True)]
+        if self._has_context:
+            arguments.append(context)
+        return arguments
 
     def output(self, result: Any) -> VariableValue:
         """What the function returned, in the form that the TaskDef declares.

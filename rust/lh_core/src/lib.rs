@@ -5,6 +5,7 @@
 //!   effects/  what is done after the commit (timers, tasks, outbox) ◄──Effector──┘
 //!   ports.rs  where they meet              environment.rs  the real clock, random numbers and disk behind it
 //!   engine/   one server put together      py/  the only files that use pyo3: engine, store, lanes, checks, keys
+//!   link/     the client side of Python task workers: needs no server in its process
 //! ```
 #![deny(unsafe_code)]
 
@@ -12,6 +13,7 @@ pub mod effects;
 pub mod engine;
 pub mod environment;
 pub mod front;
+pub mod link;
 pub mod ports;
 pub mod py;
 pub mod shard;
@@ -29,5 +31,6 @@ mod _core {
         doctor::examine,
         engine::{Engine, EngineConfig},
         keys::{index_prefix, index_value, meta_key, meta_prefix, parse_meta_key, routes, shard_of, stored_run_shards},
+        task_link::TaskLink,
     };
 }
