@@ -248,3 +248,12 @@ def create_struct_def(
     request = class_to_put_struct_def_request(cls, allowed_updates)
     config.stub().PutStructDef(request, timeout=timeout)
     _log.info("StructDef %s was created", request.name)
+
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> object:
+        """What programs for the published client may import from here, too."""
+        from littlehorse.reexport import imported_name  # at the first use: it needs this module
+
+        return imported_name(__name__, name)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from google.protobuf import json_format
 
+from littlehorse.exceptions import SerdeException
 from littlehorse.lh_struct import lh_struct_def
 from littlehorse.model import (
     BOOL,
@@ -352,9 +353,7 @@ def test_stale_user_tasks() -> None:
 
     def body(thread: WorkflowThread) -> None:
         stale = thread.assign_user_task("form", user_id="a", user_group="g")
-        alone = thread.assign_user_task("form", user_id="a")
-        with pytest.raises(ValueError, match="user_group is None"):
-            thread.release_to_group_on_deadline(alone, 1)
+        thread.execute("something-else")
         uses: list[Callable[[], Any]] = [
             lambda: stale.with_notes("x"),
             lambda: stale.with_on_cancellation_exception("x"),
@@ -476,3 +475,18 @@ def test_types_of_events() -> None:
 
     assert python_type_to_return_type(Car).return_type.struct_def_id.name == "car"
     assert python_type_to_return_type(datetime.datetime).return_type.primitive_type == TIMESTAMP
+
+
+def test_index_of_an_array_named_by_the_thread() -> None:
+    """09/PY-48, 09 section 11: unlike in the published client, the thread's method can be told which array."""
+
+    def body(thread: WorkflowThread) -> None:
+        items = thread.declare_json_arr("items")
+        expected = to_variable_assignment(items.remove_index(2))
+        assert to_variable_assignment(thread.remove_index(2, lhs=items)) == expected
+        with pytest.raises(ValueError, match="index"):
+            thread.remove_index(lhs=items)
+        with pytest.raises(SerdeException, match="lhs="):
+            thread.remove_index(2)
+
+    compiled(body)

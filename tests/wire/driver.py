@@ -16,6 +16,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
+import grpc
+from google.protobuf.empty_pb2 import Empty
+
 from littlehorse import create_workflow_spec
 from littlehorse.config import LHConfig
 from littlehorse.model import (
@@ -169,6 +172,16 @@ class Client:
         for worker in self._workers:
             self.call_soon(worker.stop)
         self._loop.run(_cancel(self._running))
+
+    def is_reached(self) -> bool:
+        """False while the channel still writes to the connection that a killed server left behind."""
+        try:
+            self.stub.GetServerVersion(Empty(), timeout=DEADLINE_SECONDS, wait_for_ready=True)
+        except grpc.RpcError as error:
+            if error.code() is not grpc.StatusCode.UNAVAILABLE:
+                raise
+            return False
+        return True
 
     def call_soon(self, function: Callable[[], Any]) -> None:
         """Calls `function` on the loop that the workers run on."""

@@ -6,7 +6,6 @@ from typing import Any
 
 import grpc
 import pytest
-from google.protobuf.empty_pb2 import Empty
 
 from littlehorse.model import (
     AwaitWorkflowEventRequest,
@@ -265,17 +264,6 @@ def test_a_workflow_can_be_registered_twice(client: Client) -> None:
     client.wait(run)
 
 
-def is_reached(client: Client) -> bool:
-    """False while the channel still writes to the connection that the killed server left behind."""
-    try:
-        client.stub.GetServerVersion(Empty(), timeout=30, wait_for_ready=True)
-    except grpc.RpcError as error:
-        if error.code() is not grpc.StatusCode.UNAVAILABLE:
-            raise
-        return False
-    return True
-
-
 def test_events_survive_a_kill(fresh_server: ServerProcess, loop_thread: EventLoopThread) -> None:
     """05/E-63, E-85: posted, claimed and thrown events are there after kill -9, in their order."""
     with Client(fresh_server.start(), loop_thread, "kill") as client:
@@ -286,7 +274,7 @@ def test_events_survive_a_kill(fresh_server: ServerProcess, loop_thread: EventLo
         kept = [post(client, ahead, event, text) for text in ("first", "second")]
         fresh_server.kill()
         fresh_server.start()
-        eventually(lambda: is_reached(client), "the connection is renewed after the restart")
+        eventually(client.is_reached, "the connection is renewed after the restart")
         request = AwaitWorkflowEventRequest(wf_run_id=run.id)
         assert client.stub.AwaitWorkflowEvent(request, timeout=30, wait_for_ready=True).content.str == "one"
         assert [client.stub.GetExternalEvent(event.id) for event in kept] == kept

@@ -3,8 +3,9 @@
 The numbers below are read each time they are used, so a program or a test may change them on this module.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from littlehorse.reexport import imported_name
 
 HEARTBEAT_INTERVAL_SECONDS: float = 60
 """Time between two registrations of a worker."""
@@ -72,9 +73,5 @@ __all__ = [
 if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> object:
-        """Messages, enums and LHConfig, which programs for the published client may import from here, too."""
-        home = "config" if name == "LHConfig" else "model"
-        try:
-            return getattr(import_module(f"littlehorse.{home}"), name)
-        except AttributeError:
-            raise AttributeError(f"module '{__name__}' has no attribute '{name}'") from None
+        """What programs for the published client may import from here, too."""
+        return imported_name(__name__, name)

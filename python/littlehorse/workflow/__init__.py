@@ -1,8 +1,8 @@
 """Workflows written as Python programs (spec 09 sections 8 to 10)."""
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 
+from littlehorse.reexport import imported_name
 from littlehorse.workflow.child_threads import SpawnedThread, SpawnedThreads, WaitForThreadsNodeOutput
 from littlehorse.workflow.control_flow import WorkflowIfStatement
 from littlehorse.workflow.events import (
@@ -78,9 +78,5 @@ __all__ = [
 if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> object:
-        """Messages, enums and LHConfig, which programs for the published client may import from here, too."""
-        home = "config" if name == "LHConfig" else "model"
-        try:
-            return getattr(import_module(f"littlehorse.{home}"), name)
-        except AttributeError:
-            raise AttributeError(f"module '{__name__}' has no attribute '{name}'") from None
+        """What programs for the published client may import from here, too."""
+        return imported_name(__name__, name)

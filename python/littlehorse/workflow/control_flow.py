@@ -95,7 +95,8 @@ class ControlFlow(ThreadGraph):
         first of them is moved to the node where the branches part, so the thread goes on as if the body were not there.
         """
         self.check_active()
-        check_initializer(body)
+        if not callable(body):
+            raise TypeError("Object is not a ThreadInitializer")
         parting = self.find_node(if_statement.get_first_nop_node_name())
         meeting_name = if_statement.get_last_nop_node_name()
         before = self.last_node()

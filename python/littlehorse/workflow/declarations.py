@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from littlehorse.exceptions import SerdeException
 from littlehorse.lh_struct import get_struct_def_name
 from littlehorse.model.common_enums_pb2 import VariableType
 from littlehorse.model.common_wfspec_pb2 import VariableMutationType
@@ -112,10 +113,16 @@ class Declarations(ThreadGraph):
         """The array `lhs` without items equal to `rhs`."""
         return LHExpression(lhs, VariableMutationType.REMOVE_IF_PRESENT, rhs)
 
-    def remove_index(self, lhs: Any, index: Any = None) -> LHExpression:
-        """The array `lhs` without the item at `index`; raises ValueError without an index."""
+    def remove_index(self, index: Any = None, *, lhs: Any = None) -> LHExpression:
+        """The array `lhs` without the item at `index`.
+
+        Raises ValueError without an index, SerdeException without an array: the published client has no `lhs`, and what
+        it makes cannot be compiled.
+        """
         if index is None:
             raise ValueError("Expected 'index' to be set, but it was None.")
+        if lhs is None:
+            raise SerdeException("remove_index of a thread needs an array: pass lhs=, or call it on a variable")
         return LHExpression(lhs, VariableMutationType.REMOVE_INDEX, index)
 
     def remove_key(self, lhs: Any, rhs: Any) -> LHExpression:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, get_origin
 
 from littlehorse.lh_struct import get_struct_def_name, is_lh_struct
 from littlehorse.model.common_enums_pb2 import VariableType
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def python_type_to_return_type(py_type: Any) -> ReturnType:
     """The content type of an event as the contract says it.
 
-    Raises ValueError for None and for types that no event can carry.
+    Raises ValueError for None and for types that no event can carry, TypeError for what is no type.
 
     Subclasses of dict and list stand for JSON, classes of `@lh_struct_def` for their StructDef.
     """
@@ -38,7 +38,8 @@ def python_type_to_return_type(py_type: Any) -> ReturnType:
         try:
             primitive_type = to_variable_type(py_type)
         except ValueError:
-            raise ValueError(f"Unsupported payload type: {py_type}") from None
+            wrong = ValueError if isinstance(py_type, type) or get_origin(py_type) is not None else TypeError
+            raise wrong(f"Unsupported payload type: {py_type}") from None
     return ReturnType(return_type=TypeDefinition(primitive_type=primitive_type))
 
 

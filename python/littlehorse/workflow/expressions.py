@@ -268,8 +268,10 @@ class ComparatorExpression(Operand):
 def negated(condition: Any) -> Operand:
     """What holds exactly when `condition` does not: comparisons are turned around, other booleans compared with true.
 
-    Raises TypeError for an operation whose result is no boolean.
+    Raises TypeError for an operation whose result is no boolean, AttributeError for None.
     """
+    if condition is None:
+        raise AttributeError("A loop needs a condition")
     if isinstance(condition, ComparatorExpression):
         return condition.negate()
     if isinstance(condition, LHExpression) and not isinstance(condition, NodeOutput):

@@ -19,7 +19,7 @@ from littlehorse.model.wf_spec_pb2 import (
     WaitForConditionNode,
 )
 from littlehorse.workflow.events import ExternalEventDefRegistration, ExternalEventNodeOutput, ThrowEventNodeOutput
-from littlehorse.workflow.expressions import LHFormatString, NodeOutput, to_variable_assignment
+from littlehorse.workflow.expressions import LHFormatString, NodeOutput, Operand, to_variable_assignment
 from littlehorse.workflow.thread_graph import ThreadGraph
 from littlehorse.workflow.variables import WfRunVariable
 
@@ -121,7 +121,7 @@ class Steps(ThreadGraph):
         self.check_active()
         if mask_correlation_id is None:
             mask_correlation_id = isinstance(correlation_id, WfRunVariable) and correlation_id.is_masked
-        waits_for_ever = isinstance(timeout, int) and timeout <= 0
+        waits_for_ever = not isinstance(timeout, Operand) and timeout <= 0
         node = ExternalEventNode(
             external_event_def_id=ExternalEventDefId(name=event_name),
             timeout_seconds=None if waits_for_ever else to_variable_assignment(timeout),
@@ -145,7 +145,7 @@ class Steps(ThreadGraph):
         node = ThrowEventNode(
             event_def_id=WorkflowEventDefId(name=workflow_event_name), content=to_variable_assignment(content)
         )
-        self.add_node(f"throw-{workflow_event_name}", node)
+        self.add_node("throw-" + workflow_event_name, node)
         output = ThrowEventNodeOutput(workflow_event_name, self, return_type)
         if auto_register or return_type is not None:
             self.register_workflow_event_def(output)
@@ -168,7 +168,7 @@ class Steps(ThreadGraph):
             inputs={name: to_variable_assignment(value) for name, value in (inputs or {}).items()},
             child_id=None if child_id is None else to_variable_assignment(child_id),
         )
-        return SpawnedChildWf(self.add_node(f"run-{wf_spec_name}", node), self)
+        return SpawnedChildWf(self.add_node("run-" + wf_spec_name, node), self)
 
     def wait_for_child_wf(self, childWf: SpawnedChildWf) -> NodeOutput:
         """Waits for a child workflow; the output is its result. Raises ValueError if another thread started it."""

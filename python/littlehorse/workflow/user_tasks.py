@@ -105,7 +105,6 @@ class UserTasks(ThreadGraph):
 
     def _current_user_task(self, user_task: UserTaskOutput) -> UserTaskNode:
         """The node of a user task that is the last node of this thread."""
-        self.check_active()
         node = self.last_node()
         if node.name != user_task.node_name:
             raise ValueError("Tried to reassign stale User Task!")
@@ -119,6 +118,7 @@ class UserTasks(ThreadGraph):
         user_id: Owner | None = None,
     ) -> None:
         """Gives the task to someone else this long after it was created."""
+        self.check_active()
         node = self._current_user_task(user_task)
         reassign = UTActionTrigger.UTAReassign(
             user_id=None if user_id is None else to_variable_assignment(user_id),
@@ -127,10 +127,14 @@ class UserTasks(ThreadGraph):
         node.actions.append(UTActionTrigger(reassign=reassign, delay_seconds=to_variable_assignment(deadline_seconds)))
 
     def release_to_group_on_deadline(self, user_task: UserTaskOutput, deadline_seconds: int | WfRunVariable) -> None:
-        """Takes the task back from its user this long after it was assigned; raises ValueError if it has no group."""
+        """Takes the task back from its user this long after it was assigned.
+
+        Without a group nothing will happen.
+        """
+        self.check_active()
         node = self._current_user_task(user_task)
         if not node.HasField("user_group"):
-            raise ValueError("Cannot release node to group if user_group is None")
+            _log.warning("%s: it has no group to be released to", user_task.node_name)
         node.actions.append(
             UTActionTrigger(
                 reassign=UTActionTrigger.UTAReassign(user_group=node.user_group),
@@ -185,6 +189,7 @@ class UserTasks(ThreadGraph):
     def _schedule_cancel(
         self, user_task: UserTaskOutput, delay_in_seconds: int | WfRunVariable, hook: UTActionTrigger.UTHook
     ) -> None:
+        self.check_active()
         node = self._current_user_task(user_task)
         node.actions.append(
             UTActionTrigger(

@@ -11,7 +11,7 @@ from littlehorse.model.type_definition_pb2 import TypeDefinition, VariableValue
 from littlehorse.model.wf_spec_pb2 import JsonIndex, ThreadVarDef, WfRunVariableAccessLevel
 from littlehorse.type_hints import to_typed_value
 from littlehorse.utils import to_variable_value
-from littlehorse.workflow.expressions import Operand, checked_json_path, path_selector, to_json
+from littlehorse.workflow.expressions import LHExpression, Operand, checked_json_path, path_selector, to_json
 
 if TYPE_CHECKING:
     from littlehorse.workflow.thread_graph import ThreadGraph
@@ -192,6 +192,7 @@ class WfRunVariable(Operand):
         if self.type not in JSON_TYPES:
             raise ValueError(f"JsonPath not allowed in a {self._type_name()} variable")
         part = self._part()
+        part._path = []  # a JSON path begins at the variable; steps of `get` before it do not count (PY-51)
         part.json_path = json_path
         return part
 
@@ -216,6 +217,10 @@ class WfRunVariable(Operand):
         return VariableAssignment(variable_name=self.name, json_path=self._json_path, lh_path=self.path())
 
     # ---- change
+
+    def remove_key(self, key: Any) -> LHExpression:
+        """The object without the key `key`."""
+        return super().remove_key(key)
 
     def assign(self, rhs: Any) -> None:
         """Sets this variable, or this part of it, when the thread being built gets here."""
