@@ -133,7 +133,7 @@ impl Outside {
         for (id, attempt) in std::mem::take(&mut self.claimed) {
             kinds.push(Kind::ReportTask(report(id, attempt, pb::TaskStatus::TaskSuccess, None)));
         }
-        for seen in model.runs.values().filter(|seen| !super::model::is_terminal(seen.wf_run().status())) {
+        for seen in model.runs.values() {
             for thread in seen.threads() {
                 if shape::has_manual_halt(thread) {
                     kinds.push(Kind::ResumeWfRun(pb::ResumeWfRunRequest {
