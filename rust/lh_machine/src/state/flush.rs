@@ -48,6 +48,20 @@ struct Taking {
     runs: BTreeSet<Vec<u8>>,
 }
 
+impl Progress {
+    /// Encodes a run that was taken out to be changed, if the set on its way must have it as it was. Its NodeRuns stay
+    /// together: whoever took it may have looked at them already.
+    pub(super) fn encode_before_change(&mut self, run: &mut Run) {
+        let Some(taking) = &mut self.taking else { return };
+        if taking.runs.remove(&run.key) {
+            encode_run(run, self.taken, &mut taking.writes);
+            if run.is_terminal() {
+                self.finished.push(run.key.clone());
+            }
+        }
+    }
+}
+
 impl State {
     /// True if there is something to flush.
     pub fn is_dirty(&self) -> bool {
@@ -110,18 +124,6 @@ impl State {
         }
         self.flush.taking = Some(taking);
         None
-    }
-
-    /// Encodes a run that was taken out to be changed, if the set on its way must have it as it was. Its NodeRuns stay
-    /// together: whoever took it may have looked at them already.
-    pub(super) fn encode_before_change(&mut self, run: &mut Run) {
-        let Some(taking) = &mut self.flush.taking else { return };
-        if taking.runs.remove(&run.key) {
-            encode_run(run, self.flush.taken, &mut taking.writes);
-            if run.is_terminal() {
-                self.flush.finished.push(run.key.clone());
-            }
-        }
     }
 
     /// A record of a resident table that the store may not have yet: written, `Some(None)` = deleted.

@@ -225,7 +225,13 @@ fn some_run(random: &mut Random, model: &Model) -> pb::WfRunId {
     if known.is_empty() || random.one_in(8) {
         return pb::WfRunId { id: format!("run-{}", random.below(5)), parent_wf_run_id: None };
     }
-    random.pick(&known)
+    let known = random.pick(&known);
+    if random.one_in(12) {
+        // The child that many WfSpecs start under this id, or one that nobody starts.
+        let id = random.pick(&["second", "third"]).to_owned();
+        return pb::WfRunId { id, parent_wf_run_id: Some(Box::new(known)) };
+    }
+    known
 }
 
 fn timer(random: &mut Random, model: &Model) -> Option<Kind> {
