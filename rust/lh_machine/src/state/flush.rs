@@ -154,7 +154,8 @@ fn encode_run(run: &mut Run, flush: u64, writes: &mut Writes) {
     }
     let mut keys = Vec::with_capacity(entries.len());
     for (key, value) in entries {
-        if !run.stored.index.contains(&key) {
+        // Sorted, as it was taken from the entries of the set before.
+        if run.stored.index.binary_search(&key).is_err() {
             writes.insert(key.clone(), Some(value));
         }
         keys.push(key);
