@@ -99,6 +99,12 @@ def index_prefix(tenant: str, kind: int, components: list[str], /) -> bytes:
 def index_value(value: bytes, /) -> str | None:
     """How the index of Variables spells a serialized VariableValue, e.g. "int:5"; None = not indexed (07/V-5)."""
 
+def trees_prefix(tenant: str, /) -> bytes:
+    """Prefix of the records of all trees of a tenant."""
+
+def node_runs_in(key: bytes, value: bytes, status: int, /) -> list[tuple[int, str, bytes]]:
+    """NodeRuns in this status within one record of a tree: arrival time in ms, id as text, serialized id."""
+
 def stored_run_shards(data_dir: str, /) -> int | None:
     """The number of run shards that a data directory was made with; None if it is new, OSError if it is damaged."""
 

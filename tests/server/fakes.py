@@ -36,7 +36,7 @@ from littlehorse.model import (
 from littlehorse.server.definitions import Definitions, Kind
 from littlehorse.server.errors import Code, RpcError
 from littlehorse.server.internal.check_pb2 import CheckedWfSpec
-from littlehorse.server.internal.record_pb2 import IndexEntry
+from littlehorse.server.internal.record_pb2 import IndexEntry, RunRecord
 from littlehorse.server.rpc.table import TABLE, ColdRpcs
 from littlehorse.server.run_index import FORMAT, Index, full_id
 from littlehorse.server.services import Services
@@ -73,6 +73,21 @@ class FakeKeys:
             return None
         content = getattr(parsed, case)
         return f"{case}:{str(content).lower() if case == 'bool' else content}"
+
+    def trees_prefix(self, tenant: str, /) -> bytes:
+        return b"T" + _text(tenant)
+
+    def node_runs_in(self, _key: bytes, value: bytes, status: int, /) -> list[tuple[int, str, bytes]]:
+        found = [node.node_run for node in RunRecord.FromString(value[len(FORMAT) :]).nodes]
+        return [
+            (
+                node.arrival_time.ToMilliseconds(),
+                f"{full_id(node.id.wf_run_id)}/{node.id.position}",
+                node.id.SerializeToString(),
+            )
+            for node in found
+            if node.status == status
+        ]
 
     def shard_of(self, tenant: str, root_id: str, run_shards: int, /) -> int:
         return sum(f"{tenant}{root_id}".encode()) % run_shards

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -13,6 +15,7 @@ from littlehorse.model import (
     ExternalEventDefId,
     ExternalEventId,
     ExternalEventIdList,
+    NodeRun,
     NodeRunId,
     NodeRunIdList,
     PutExternalEventDefRequest,
@@ -26,8 +29,9 @@ from littlehorse.model import (
     WorkflowEventIdList,
 )
 from littlehorse.server.errors import Code, RpcError
-from littlehorse.server.run_index import Index
-from tests.server.fakes import FakeServer
+from littlehorse.server.internal.record_pb2 import RunRecord
+from littlehorse.server.run_index import FORMAT, Index
+from tests.server.fakes import TENANT, FakeServer
 
 PAID = ExternalEventDefId(name="paid")
 DONE = WorkflowEventDefId(name="done")
@@ -88,7 +92,7 @@ def test_the_definition_must_be_named_and_exist(server: FakeServer, rpc: str, re
 
 
 def test_node_runs_that_wait_for_an_event(server: FakeServer) -> None:
-    """05/E-77; 07/O-2: in exactly that status; without a definition the search is not built."""
+    """05/E-77; 07/O-2: in exactly that status."""
     for position, status in enumerate([RUNNING, COMPLETED, RUNNING]):
         found = NodeRunId(position=position)
         components = ["paid", str(status)]
@@ -97,6 +101,28 @@ def test_node_runs_that_wait_for_an_event(server: FakeServer) -> None:
     assert [found.position for found in server.call("SearchNodeRun", request, NodeRunIdList).results] == [0, 2]
     request = SearchNodeRunRequest(status=RUNNING, external_event_def=PAID, earliest_start=moment(1))
     assert [found.position for found in server.call("SearchNodeRun", request, NodeRunIdList).results] == [2]
+
+
+def test_node_runs_of_any_kind(server: FakeServer) -> None:
+    """07/O-2, S-3: without a definition, whatever they are, over all shards, oldest first, page by page."""
+    for shard, arrivals in enumerate([(3, 1), (2, 4)]):
+        record = RunRecord()
+        for arrival_ms in arrivals:
+            status = COMPLETED if arrival_ms == 4 else RUNNING
+            node_run = record.nodes.add().node_run
+            node_run.CopyFrom(NodeRun(id=NodeRunId(position=arrival_ms), status=status))
+            node_run.arrival_time.FromMilliseconds(arrival_ms)
+        server.stores[shard].entries[server.keys.trees_prefix(TENANT) + b"run"] = FORMAT + record.SerializeToString()
+
+    def search(**fields: Any) -> tuple[list[int], bytes]:
+        page = server.call("SearchNodeRun", SearchNodeRunRequest(status=RUNNING, **fields), NodeRunIdList)
+        return [found.position for found in page.results], page.bookmark
+
+    assert search() == ([1, 2, 3], b"")
+    assert search(earliest_start=moment(2), latest_start=moment(2)) == ([2], b"")
+    first, bookmark = search(limit=2)
+    assert first == [1, 2]
+    assert search(limit=2, bookmark=bookmark) == ([3], b"")
     with pytest.raises(RpcError) as refused:
-        server.call("SearchNodeRun", SearchNodeRunRequest(), NodeRunIdList)
-    assert refused.value.code == Code.UNIMPLEMENTED
+        search(bookmark=b"nonsense")
+    assert refused.value.code == Code.INVALID_ARGUMENT

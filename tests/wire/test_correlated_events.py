@@ -17,11 +17,12 @@ from littlehorse.model import (
     ExternalEventDefId,
     LHStatus,
     PutCorrelatedEventRequest,
+    PutExternalEventDefRequest,
     SearchCorrelatedEventRequest,
 )
 from littlehorse.utils import to_variable_value
 from littlehorse.workflow import WorkflowThread
-from tests.wire.driver import Client, EventLoopThread, ServerProcess
+from tests.wire.driver import Client, EventLoopThread, ServerProcess, eventually
 
 KEYS = 12
 
@@ -81,7 +82,8 @@ def test_an_event_put_first_reaches_the_runs_that_come_later(client: Client) -> 
         external = client.stub.GetExternalEvent(node.external_event_id)
         assert (external.claimed, external.thread_run_number, external.node_run_position) == (True, 0, 1)
         made.append(external.id)
-    assert list(client.stub.GetCorrelatedEvent(put.id).external_events) == made
+    # An id is shown once the home of the key knows that its object exists (05/E-49).
+    eventually(lambda: list(client.stub.GetCorrelatedEvent(put.id).external_events) == made, "both ids are shown")
 
 
 def test_an_event_wakes_every_run_that_waits_for_its_key(client: Client) -> None:
@@ -113,10 +115,12 @@ def test_an_event_that_is_deleted_by_its_first_correlation(client: Client) -> No
 
 def test_what_is_refused(client: Client) -> None:
     """05/E-44, E-45, E-46: keys, definitions and contents that cannot be, and a second event under a key."""
-    event, key = client.name("shipped"), new_key()
+    event, key, plain = client.name("shipped"), new_key(), client.name("plain")
     waiter(client, event)
+    client.stub.PutExternalEventDef(PutExternalEventDefRequest(name=plain))
     put = post(client, event, key, "x")
     for name, of_key, content, code, text in [
+        (plain, key, "x", grpc.StatusCode.INVALID_ARGUMENT, "cannot be correlated"),
         (event, key, "y", grpc.StatusCode.ALREADY_EXISTS, "already exists"),
         (event, "", "x", grpc.StatusCode.INVALID_ARGUMENT, "must not be empty"),
         (event, "a/b", "x", grpc.StatusCode.INVALID_ARGUMENT, "'a/b'"),

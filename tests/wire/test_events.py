@@ -19,6 +19,7 @@ from littlehorse.model import (
     ListExternalEventsRequest,
     ListWorkflowEventsRequest,
     LittleHorseStub,
+    NodeRunId,
     PutExternalEventDefRequest,
     PutExternalEventRequest,
     PutUserTaskDefRequest,
@@ -220,7 +221,7 @@ def test_an_ignored_event_does_not_end_the_wait(client: Client) -> None:
 
 
 def test_node_runs_are_found_by_event_and_status(client: Client) -> None:
-    """05/E-77; 07/O-2."""
+    """05/E-77; 07/O-2: without an event all NodeRuns in that status, of any kind."""
     event = client.name("search")
     wf_spec = waiter(client, event)
     waits, done = client.start(wf_spec), client.start(wf_spec)
@@ -229,6 +230,22 @@ def test_node_runs_are_found_by_event_and_status(client: Client) -> None:
         request = SearchNodeRunRequest(status=status, external_event_def=ExternalEventDefId(name=event))
         found = [found.wf_run_id for found in client.stub.SearchNodeRun(request).results]
         assert found == ([] if expected is None else [expected.id])
+    everything = all_node_runs(client, LHStatus.COMPLETED)
+    assert {node.id.position for node in client.node_runs(done)} == {
+        found.position for found in everything if found.wf_run_id == done.id
+    }
+    assert [found.position for found in all_node_runs(client, LHStatus.RUNNING) if found.wf_run_id == waits.id] == [1]
+
+
+def all_node_runs(client: Client, status: "LHStatus.ValueType") -> list[NodeRunId]:
+    """SearchNodeRun without an event, followed to its end in small pages."""
+    request, found = SearchNodeRunRequest(status=status, limit=3), []
+    while True:
+        page = client.stub.SearchNodeRun(request)
+        found.extend(page.results)
+        if not page.HasField("bookmark"):
+            return found
+        request.bookmark = page.bookmark
 
 
 def test_event_definitions(client: Client) -> None:

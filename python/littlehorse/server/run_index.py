@@ -57,6 +57,15 @@ class RunIndex:
         """Entries under these prefixes in all shards, by created time, then id (07/S-5)."""
         return merge(self._views, prefixes, times, start)
 
+    def node_runs(self, status: int) -> Iterator[tuple[Position, bytes]]:
+        """Positions and serialized ids of all NodeRuns in this status, in no order; all runs are read for them."""
+        prefix = self._services.keys.trees_prefix(self._tenant)
+        for view in self._views.values():
+            # Ids are text and hold no 0xFF.
+            for key, value in view.scan(prefix, prefix + b"\xff"):
+                for arrival_ms, shown, found in self._services.keys.node_runs_in(key, value, status):
+                    yield Position(arrival_ms, shown.encode()), found
+
     def value_at(self, shard: int, prefix: bytes, position: Position) -> IndexEntry | None:
         """The entry under this prefix for the object at `position`, or None if it is not indexed there."""
         value = self._views[shard].get(prefix + position.suffix)

@@ -30,7 +30,10 @@ mod _core {
     use crate::py::{
         doctor::examine,
         engine::{Engine, EngineConfig},
-        keys::{index_prefix, index_value, meta_key, meta_prefix, parse_meta_key, routes, shard_of, stored_run_shards},
+        keys::{
+            index_prefix, index_value, meta_key, meta_prefix, node_runs_in, parse_meta_key, routes, shard_of,
+            stored_run_shards, trees_prefix,
+        },
         task_link::TaskLink,
     };
 }

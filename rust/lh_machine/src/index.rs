@@ -9,8 +9,34 @@ use crate::{
     key::{self, IndexKind},
     pb::{self, variable_value::Value},
     run::{Run, events::names, milliseconds, record, task_at},
+    state::Corrupt,
     value as values,
 };
+
+/// A NodeRun that was found without an index: when it arrived, its id as text, its id serialized.
+pub type NodeFound = (i64, String, Vec<u8>);
+
+/// The NodeRuns in this status within one stored record of a tree: no index has all of them, they would cost a write each.
+///
+/// # Errors
+/// [`Corrupt`] if the record cannot be read.
+pub fn node_runs_in(key: &[u8], value: &[u8], status: i32) -> Result<Vec<NodeFound>, Corrupt> {
+    let records = if key::is_run(key) {
+        record::decode(value)?.nodes
+    } else if key::is_node(key) {
+        vec![record::decode_node(value)?]
+    } else {
+        Vec::new()
+    };
+    let node_runs = records.into_iter().filter_map(|record| record.node_run).filter(|it| it.status == status);
+    let found = node_runs.filter_map(|node_run| {
+        let id = node_run.id?;
+        let run = key::path(id.wf_run_id.as_ref()?).join("_");
+        let shown = format!("{run}/{}/{}", id.thread_run_number, id.position);
+        Some((node_run.arrival_time.as_ref().map(milliseconds).unwrap_or_default(), shown, id.encode_to_vec()))
+    });
+    Ok(found.collect())
+}
 
 /// All index entries of the run and of the NodeRuns that it keeps.
 pub fn of_run(run: &Run) -> BTreeMap<Vec<u8>, Vec<u8>> {

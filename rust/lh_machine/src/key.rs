@@ -119,10 +119,16 @@ fn start(table: u8) -> Vec<u8> {
     key
 }
 
-/// Prefix of everything that the tree with this root owns.
-pub fn tree_prefix(tenant: &str, root: &str) -> Vec<u8> {
+/// Prefix of everything that the trees of a tenant own.
+pub fn trees_prefix(tenant: &str) -> Vec<u8> {
     let mut key = start(TABLE_TREE);
     push_text(&mut key, tenant);
+    key
+}
+
+/// Prefix of everything that the tree with this root owns.
+pub fn tree_prefix(tenant: &str, root: &str) -> Vec<u8> {
+    let mut key = trees_prefix(tenant);
     push_text(&mut key, root);
     key
 }
@@ -132,6 +138,14 @@ pub fn run(tenant: &str, id: &pb::WfRunId) -> Vec<u8> {
     let mut key = start(TABLE_TREE);
     push_text(&mut key, tenant);
     push_path(&mut key, id);
+    key.push(KIND_RUN);
+    key
+}
+
+/// Key of the record of the WfRun with this id right below the one with this key.
+pub fn child(run: &[u8], id: &str) -> Vec<u8> {
+    let mut key = run[..run.len() - 1].to_vec();
+    push_text(&mut key, id);
     key.push(KIND_RUN);
     key
 }

@@ -13,6 +13,15 @@ use crate::{
 ///
 /// `claims_before` is the number of claims of the same queue that precede this command in its batch.
 pub fn needs(state: &State, command: &Command, claims_before: usize) -> Vec<Vec<u8>> {
+    let mut keys = named(state, command, claims_before);
+    let ahead: Vec<_> = keys.iter().filter(|key| key::is_run(key)).flat_map(|key| state.keys_ahead(key)).collect();
+    keys.extend(ahead);
+    keys.retain(|key| !state.knows(key));
+    keys
+}
+
+/// Keys of the records that the command is about, known or not.
+fn named(state: &State, command: &Command, claims_before: usize) -> Vec<Vec<u8>> {
     let tenant = &command.tenant;
     let mut keys = Vec::new();
     match &command.kind {
@@ -78,7 +87,6 @@ pub fn needs(state: &State, command: &Command, claims_before: usize) -> Vec<Vec<
         )
         | None => {}
     }
-    keys.retain(|key| !state.knows(key));
     keys
 }
 

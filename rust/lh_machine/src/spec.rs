@@ -29,6 +29,10 @@ pub struct Spec {
     pub archives_threads: bool,
     /// Access level of each variable, by name.
     access_levels: BTreeMap<String, pb::WfRunVariableAccessLevel>,
+    /// Some variable is one of a run above.
+    pub inherits: bool,
+    /// Some node gives the id of a child run.
+    pub names_children: bool,
     /// True if any node is a USER_TASK.
     pub uses_user_tasks: bool,
     /// What this WfSpec uses that is not built yet; `None` = everything it uses runs.
@@ -73,6 +77,11 @@ impl Spec {
         let archives_threads = wf_spec.thread_specs.values().any(|thread| thread.retention_policy.is_some());
         let nodes = wf_spec.thread_specs.values().flat_map(|thread| thread.nodes.values());
         let uses_user_tasks = nodes.into_iter().any(|node| matches!(node.node, Some(pb::node::Node::UserTask(_))));
+        let names_children =
+            wf_spec.thread_specs.values().flat_map(|thread| thread.nodes.values()).any(
+                |node| matches!(&node.node, Some(pb::node::Node::RunChildWf(started)) if started.child_id.is_some()),
+            );
+        let inherits = access_levels.values().any(|level| *level == pb::WfRunVariableAccessLevel::InheritedVar);
         Self {
             uid,
             wf_spec,
@@ -82,6 +91,8 @@ impl Spec {
             indexed_variables,
             archives_threads,
             access_levels,
+            inherits,
+            names_children,
             uses_user_tasks,
             not_built,
         }

@@ -25,17 +25,18 @@ impl Shards {
         let config = |shard| MachineConfig { shard, run_shards: 2 };
         let states = (0..2).map(|shard| State::new(config(shard))).collect();
         let mut shards = Self { states, stores: Default::default(), now_ms: 0, definitions: 0 };
-        shards.define_event(Some(delete_after_first));
+        shards.define_event(Some((delete_after_first, None)));
         shards.define(key::meta(MetaKind::WfSpec, TENANT, "wait", &[0, 0]), wait());
         shards
     }
 
-    /// Defines the event; `None` = it cannot be correlated.
-    fn define_event(&mut self, delete_after_first: Option<bool>) {
+    /// Defines the event, with whether its first correlation deletes it, and seconds to live; `None` = it cannot be
+    /// correlated.
+    fn define_event(&mut self, config: Option<(bool, Option<i64>)>) {
         let event_def = pb::ExternalEventDef {
             id: Some(pb::ExternalEventDefId { name: "paid".to_owned() }),
-            correlated_event_config: delete_after_first.map(|delete_after_first_correlation| {
-                pb::CorrelatedEventConfig { ttl_seconds: None, delete_after_first_correlation }
+            correlated_event_config: config.map(|(delete_after_first_correlation, ttl_seconds)| {
+                pb::CorrelatedEventConfig { ttl_seconds, delete_after_first_correlation }
             }),
             ..Default::default()
         };
@@ -122,6 +123,21 @@ impl Shards {
             Reply::CorrelatedEvent(event) => Ok(*event),
             other => panic!("unexpected {other:?}"),
         }
+    }
+
+    fn delete(&mut self) {
+        let event_def = pb::ExternalEventDefId { name: "paid".to_owned() };
+        let id = pb::CorrelatedEventId { key: "order-1".to_owned(), external_event_def_id: Some(event_def) };
+        let request = pb::DeleteCorrelatedEventRequest { id: Some(id) };
+        self.all(Self::home(), Kind::DeleteCorrelatedEvent(request)).unwrap();
+    }
+
+    /// The wake-up of the key that was armed for this moment comes.
+    fn wake(&mut self, due_ms: i64) {
+        self.now_ms = due_ms;
+        let wf_run_id =
+            Some(pb::WfRunId { id: placement::correlation_root("paid", "order-1"), parent_wf_run_id: None });
+        self.all(Self::home(), Kind::TimerDue(internal::TimerDue { wf_run_id, due_ms })).unwrap();
     }
 
     fn status(&self, id: &str) -> pb::LhStatus {
@@ -213,13 +229,41 @@ fn a_key_that_says_nothing_leaves_nothing() {
     assert_eq!(shards.status("run-a"), pb::LhStatus::Running);
     shards.flush();
     assert!(shards.stored(&tables) > before);
-    let event_def = pb::ExternalEventDefId { name: "paid".to_owned() };
-    let id = pb::CorrelatedEventId { key: "order-1".to_owned(), external_event_def_id: Some(event_def) };
-    let request = pb::DeleteCorrelatedEventRequest { id: Some(id) };
-    shards.all(Shards::home(), Kind::DeleteCorrelatedEvent(request)).unwrap();
+    shards.delete();
     let id = Some(pb::WfRunId { id: "run-a".to_owned(), parent_wf_run_id: None });
     let shard = placement::shard_of(TENANT, "run-a", 2);
     shards.all(shard, Kind::DeleteWfRun(pb::DeleteWfRunRequest { id })).unwrap();
     shards.flush();
     assert_eq!(shards.stored(&tables), before);
+}
+
+/// 05/E-54: an event goes when its time is over, correlated or not; what was made of it stays. The time of an event that was
+/// deleted before says nothing about one that was put again.
+#[test]
+fn an_event_has_a_time_to_live() {
+    let mut shards = Shards::new(false);
+    shards.define_event(Some((false, Some(1))));
+    shards.put().unwrap();
+    let first = shards.now_ms + 1000;
+    shards.delete();
+    shards.now_ms += 500;
+    shards.put().unwrap();
+    let second = shards.now_ms + 1000;
+    shards.wake(first);
+    assert_eq!(shards.put().unwrap_err().code, lh_machine::Code::AlreadyExists);
+    shards.start("run-a");
+    assert_eq!(shards.status("run-a"), pb::LhStatus::Completed);
+    shards.wake(second);
+    shards.start("run-b");
+    assert_eq!(shards.status("run-b"), pb::LhStatus::Running);
+    let state = &shards.states[placement::shard_of(TENANT, "run-a", 2)];
+    let wf_run_id = Some(pb::WfRunId { id: "run-a".to_owned(), parent_wf_run_id: None });
+    let request = pb::ListExternalEventsRequest { wf_run_id, limit: None, bookmark: None };
+    let read = lh_machine::Read::ExternalEvents(request);
+    let events = match lh_machine::read(state, TENANT, &read, &Default::default(), shards.now_ms) {
+        lh_machine::ReadOutcome::Done(Ok(bytes)) => pb::ExternalEventList::decode(&*bytes).unwrap().results,
+        other => panic!("unexpected {other:?}"),
+    };
+    assert_eq!(events.len(), 1);
+    assert_eq!(shards.put().unwrap().external_events.len(), 1);
 }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import heapq
+
 from littlehorse.model import (
     CorrelatedEventId,
     CorrelatedEventIdList,
@@ -17,10 +19,11 @@ from littlehorse.model import (
     WorkflowEventIdList,
 )
 from littlehorse.server.definitions import Kind
-from littlehorse.server.errors import Code, RpcError, invalid
+from littlehorse.server.errors import invalid
 from littlehorse.server.rpc.paging import limit_of, start_of
 from littlehorse.server.run_index import Index, Page, open_index, page_of, time_range
 from littlehorse.server.services import Call, Services
+from littlehorse.shard.scan import TimeRange, encode_position
 
 # How an index spells whether an ExternalEvent was claimed.
 CLAIMED = {True: "true", False: "false"}
@@ -61,16 +64,27 @@ def workflow_events(services: Services, call: Call, request: SearchWorkflowEvent
 def node_runs(services: Services, call: Call, request: SearchNodeRunRequest) -> NodeRunIdList:
     """Ids of EXTERNAL_EVENT NodeRuns of a definition in a status, by arrival time, then id (05/E-77; 07/O-2).
 
-    UNIMPLEMENTED without a definition: there is no index of all NodeRuns.
+    Without a definition all NodeRuns in that status: no index has these, so all runs of the tenant are read.
     """
-    limit_of(request)
     name = request.external_event_def.name
     if not name:
-        text = "SearchNodeRun without external_event_def is not implemented by this server yet."
-        raise RpcError(Code.UNIMPLEMENTED, text)
+        return _of_any_kind(services, call, request)
     page = _search(services, call, request, Index.EXTERNAL_EVENT_NODE, [(name, str(request.status))])
     results = [NodeRunId.FromString(entry.id) for entry in page.entries]
     return NodeRunIdList(results=results, bookmark=page.bookmark)
+
+
+def _of_any_kind(services: Services, call: Call, request: SearchNodeRunRequest) -> NodeRunIdList:
+    limit, start, times = limit_of(request), start_of(request), _times(request)
+    with open_index(services, call.tenant) as index:
+        wanted = (
+            (position, found)
+            for position, found in index.node_runs(request.status)
+            if times.earliest_ms <= position.time_ms <= times.latest_ms and (start is None or position >= start)
+        )
+        first = heapq.nsmallest(limit + 1, wanted)
+    results = [NodeRunId.FromString(found) for _, found in first[:limit]]
+    return NodeRunIdList(results=results, bookmark=encode_position(first[limit][0]) if len(first) > limit else None)
 
 
 def _require(services: Services, call: Call, kind: Kind, name: str, what: str, field: str) -> None:
@@ -81,22 +95,19 @@ def _require(services: Services, call: Call, kind: Kind, name: str, what: str, f
         raise invalid(f"{what} '{name}' does not exist.")
 
 
-def _search(
-    services: Services,
-    call: Call,
-    request: SearchCorrelatedEventRequest
-    | SearchExternalEventRequest
-    | SearchWorkflowEventRequest
-    | SearchNodeRunRequest,
-    kind: Index,
-    components: list[tuple[str, ...]],
-) -> Page:
+Request = SearchCorrelatedEventRequest | SearchExternalEventRequest | SearchWorkflowEventRequest | SearchNodeRunRequest
+
+
+def _search(services: Services, call: Call, request: Request, kind: Index, components: list[tuple[str, ...]]) -> Page:
     """The page of index entries with these components that the request asks for."""
-    limit, start = limit_of(request), start_of(request)
-    times = time_range(
-        request.earliest_start if request.HasField("earliest_start") else None,
-        request.latest_start if request.HasField("latest_start") else None,
-    )
+    limit, start, times = limit_of(request), start_of(request), _times(request)
     with open_index(services, call.tenant) as index:
         prefixes = [index.prefix(kind, *of_prefix) for of_prefix in components]
         return page_of(index.entries(prefixes, times, start), limit, lambda _found, _entry: True)
+
+
+def _times(request: Request) -> TimeRange:
+    return time_range(
+        request.earliest_start if request.HasField("earliest_start") else None,
+        request.latest_start if request.HasField("latest_start") else None,
+    )

@@ -262,7 +262,14 @@ async fn write_and_deliver(runner: Arc<Runner>, command: Command) -> Result<(), 
     let answered = runner.shards.propose(MachineConfig::META_SHARD, command).await;
     match answered.unwrap_or_else(|_| Err(Failure::Unavailable("the metadata group has stopped".to_owned())))? {
         Reply::MetaWritten { sequence } => runner.outbox.delivered(MachineConfig::META_SHARD, sequence).await,
-        _ => debug_assert!(false, "a metadata write answers with its sequence"),
+        Reply::Empty
+        | Reply::WfRun(_)
+        | Reply::CorrelatedEvent(_)
+        | Reply::ExternalEvent(_)
+        | Reply::Checkpoint(_)
+        | Reply::UserTaskRun(_) => {
+            return Err(Failure::Internal("a metadata write was not answered with its sequence".to_owned()));
+        }
     }
     Ok(())
 }

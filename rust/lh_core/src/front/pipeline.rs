@@ -208,7 +208,7 @@ mod tests {
         }
     }
 
-    /// 03/E-002: a command that is not answered within 60 s; time is that of the runtime, which is paused.
+    /// 03/E-002, 05/E-84: a command that is not answered within 60 s; time is that of the runtime, which is paused.
     #[tokio::test(start_paused = true)]
     async fn a_call_that_takes_too_long_ends() {
         let response = Answering::unary(std::future::pending()).await.unwrap();

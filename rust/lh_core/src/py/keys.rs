@@ -95,6 +95,26 @@ pub fn index_value(value: &[u8]) -> PyResult<Option<String>> {
     Ok(value.value.as_ref().and_then(index::scalar_text))
 }
 
+/// Prefix of the records of all trees of a tenant.
+#[pyfunction]
+#[pyo3(signature = (tenant, /))]
+pub fn trees_prefix<'py>(py: Python<'py>, tenant: &str) -> Bound<'py, PyBytes> {
+    PyBytes::new(py, &key::trees_prefix(tenant))
+}
+
+/// The NodeRuns in this status within one record of a tree: arrival time in ms, id as text, serialized id.
+#[pyfunction]
+#[pyo3(signature = (key, value, status, /))]
+pub fn node_runs_in<'py>(
+    py: Python<'py>,
+    key: &[u8],
+    value: &[u8],
+    status: i32,
+) -> PyResult<Vec<(i64, String, Bound<'py, PyBytes>)>> {
+    let found = index::node_runs_in(key, value, status).map_err(|corrupt| PyValueError::new_err(corrupt.0))?;
+    Ok(found.into_iter().map(|(arrival_ms, shown, id)| (arrival_ms, shown, PyBytes::new(py, &id))).collect())
+}
+
 /// The run shard that owns the tree with this root id.
 #[pyfunction]
 #[pyo3(signature = (tenant, root_id, run_shards, /))]

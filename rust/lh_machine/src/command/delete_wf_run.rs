@@ -1,5 +1,6 @@
 //! DeleteWfRun: a run with all its records and index entries goes, in parts if it is large (03/E-941..944).
 
+use super::ahead;
 use crate::{
     Effects, Stamp, State, index,
     internal::{ChildRun, Deadline, NodeRecord, deadline::Kind},
@@ -110,33 +111,19 @@ fn forget(
     left: Vec<ChildRun>,
     effects: &mut Effects,
 ) {
+    let Some((above, depth)) = ahead::nearest_above(state, tenant, id) else { return };
     let ids = key::path(id);
-    let mut above = id.parent_wf_run_id.as_deref();
-    let mut depth = ids.len() - 1;
-    while let Some(ancestor_id) = above {
-        let ancestor_key = key::run(tenant, ancestor_id);
-        if let Some(mut ancestor) = state.take_run(&ancestor_key) {
-            family::forget(&mut ancestor.children, &ids[depth..], left);
-            let mut context = state.family_context(tenant, ancestor_id, stamp, effects);
-            let ancestor = advance::advance(ancestor, &mut context);
-            let family = context.family;
-            state.settle(ancestor, family);
-            return;
-        }
-        if depth == 1 {
-            if let Some(mut unborn) = state.take_unborn(&ancestor_key) {
-                family::forget(&mut unborn.children, &ids[depth..], left);
-                state.put_run(unborn);
-                return;
-            }
-            let mut children = state.take_grave(&ancestor_key);
-            family::forget(&mut children, &ids[1..], left);
-            state.bury(&ancestor_key, children);
-            return;
-        }
-        above = ancestor_id.parent_wf_run_id.as_deref();
-        depth -= 1;
-    }
+    let above_key = key::run(tenant, above);
+    let Some(mut ancestor) = state.take_run(&above_key) else {
+        return ahead::change_children(state, &above_key, |children| family::forget(children, &ids[depth..], left));
+    };
+    let mut children = std::mem::take(&mut ancestor.children);
+    family::forget(&mut children, &ids[depth..], left);
+    ancestor.adopt(children);
+    let mut context = state.family_context(tenant, above, stamp, effects);
+    let ancestor = advance::advance(ancestor, &mut context);
+    let family = context.family;
+    state.settle(ancestor, family);
 }
 
 /// The checkpoints of a NodeRun's tasks go with it (04/TW-67).

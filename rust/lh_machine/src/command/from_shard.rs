@@ -22,6 +22,7 @@ pub fn target(message: &internal::FromShard) -> Option<Target<'_>> {
         Message::AwaitCorrelation(message) => message.id.as_ref().map(Target::Correlation),
         Message::LeaveCorrelation(message) => message.id.as_ref().map(Target::Correlation),
         Message::EventCorrelated(message) => message.event.as_ref()?.id.as_ref()?.wf_run_id.as_ref().map(Target::Run),
+        Message::VariableWritten(message) => message.wf_run_id.as_ref().map(Target::Run),
     }
 }
 
@@ -53,8 +54,23 @@ pub fn apply(state: &mut State, stamp: &Stamp, tenant: &str, command: &internal:
             let Some(event) = &message.event else { return };
             arrive(state, stamp, tenant, event, effects);
         }
+        Some(Message::VariableWritten(message)) => {
+            let Some(id) = &message.wf_run_id else { return };
+            look_again(state, stamp, tenant, id, effects);
+        }
         None => {}
     }
+}
+
+/// A run above has written a variable: the run goes on if that is what it waits for (03/E-461).
+fn look_again(state: &mut State, stamp: &Stamp, tenant: &str, id: &pb::WfRunId, effects: &mut Effects) {
+    let Some(run) = state.take_run(&key::run(tenant, id)) else { return };
+    let mut context = state.family_context(tenant, id, stamp, effects);
+    // Those below it that watch are told as well.
+    context.family.note_written(run.key.clone());
+    let run = advance::advance(run, &mut context);
+    let family = context.family;
+    state.settle(run, family);
 }
 
 /// The event joins those of its run, which goes on; a run that is gone gets none (05/E-50, E-52). It interrupts nobody

@@ -1,5 +1,6 @@
 //! Commands: one file each, with what it checks and what it changes. A check that fails returns before the first change.
 
+mod ahead;
 pub mod claim_task;
 pub mod correlated_event;
 pub mod definitions_arrived;

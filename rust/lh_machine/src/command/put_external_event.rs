@@ -1,7 +1,10 @@
 //! PutExternalEvent: an event for one WfRunId, whether or not such a WfRun exists (spec 05 section 3).
 
+use super::ahead;
 use crate::{
-    Code, Effects, Rejected, Reply, Stamp, State, key, pb,
+    Code, Effects, Rejected, Reply, Stamp, State, key,
+    node::run_child_wf::DEPTH_MAX,
+    pb,
     run::{advance, deadline, events, interrupt, timestamp},
     state::RECORD_BYTES_MAX,
     value,
@@ -36,15 +39,11 @@ pub fn apply(
     if key::path(wf_run_id).iter().any(|id| id.contains('/')) {
         return Err(Rejected::invalid("The id of a WfRun must not contain '/'."));
     }
+    if key::path(wf_run_id).len() > DEPTH_MAX {
+        return Err(Rejected::invalid(format!("There can be {DEPTH_MAX} WfRuns above each other.")));
+    }
     let run_key = key::run(tenant, wf_run_id);
     check_new(state, &run_key, &id, request)?;
-    // A parent that starts this child later would not know of the event.
-    if wf_run_id.parent_wf_run_id.is_some() && !state.has_run(&run_key) {
-        let shown = key::path(wf_run_id).join("_");
-        let text =
-            format!("WfRun {shown} does not exist: this server cannot keep events for child WfRuns to come yet.");
-        return Err(Rejected::new(Code::Unimplemented, text));
-    }
     let content = content(state, tenant, &definition, request.content.clone().unwrap_or_default())?;
     let event = pb::ExternalEvent {
         id: Some(id.clone()),
@@ -56,7 +55,10 @@ pub fn apply(
     };
     let mut run = match state.take_with_events(&run_key) {
         Some(run) => run,
-        None => Box::new(events::unborn(tenant, wf_run_id, state.take_grave(&run_key))),
+        None => {
+            ahead::note(state, tenant, wf_run_id, true);
+            Box::new(events::unborn(tenant, wf_run_id, state.take_grave(&run_key)))
+        }
     };
     let mut context = state.family_context(tenant, wf_run_id, stamp, effects);
     events::post(&mut run, event.clone(), &definition);

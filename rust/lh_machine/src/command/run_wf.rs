@@ -33,7 +33,7 @@ pub fn apply(
         None => below,
     };
     let mut run = Box::new(start::new_run(tenant, id, spec, stamp.now_ms));
-    run.children = below;
+    run.adopt(below);
     if let Some(unborn) = unborn {
         events::take_over(&mut run, *unborn);
     }

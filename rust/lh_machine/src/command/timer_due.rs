@@ -1,6 +1,6 @@
 //! TimerDue: the wake-up of a run has come; its deadlines that are due take effect (03/E-306, 04/TW-52).
 
-use super::{correlated_event, delete_wf_run};
+use super::{ahead, correlated_event, delete_wf_run};
 use crate::{
     Effects, Stamp, State,
     internal::{self, deadline::Kind},
@@ -33,6 +33,7 @@ pub fn apply(state: &mut State, stamp: &Stamp, tenant: &str, command: &internal:
         state.return_run(run);
         return;
     }
+    let stamp = &Stamp { now_ms: command_time(state, &run, stamp.now_ms), ..*stamp };
     let mut context = state.family_context(tenant, wf_run_id, stamp, effects);
     deadline::disarm(&mut run, &mut context);
     for due in deadline::take_due(&mut run, stamp.now_ms) {
@@ -43,8 +44,26 @@ pub fn apply(state: &mut State, stamp: &Stamp, tenant: &str, command: &internal:
     state.settle(run, family);
 }
 
+/// When the earliest deadline was, however late it is noticed (03/E-230); but nothing happens before what has already
+/// happened to the run and to those above it. Later deadlines have wake-ups of their own. What only puts things away shows no
+/// time, so much of it is done at once.
+fn command_time(state: &State, run: &Run, now_ms: i64) -> i64 {
+    let mut moved_ms = run.moved_ms;
+    let id = run.id();
+    let mut above = id.parent_wf_run_id.as_deref();
+    while let Some(id) = above {
+        moved_ms = moved_ms.max(state.run(&key::run(&run.tenant, id)).map_or(0, |run| run.moved_ms));
+        above = id.parent_wf_run_id.as_deref();
+    }
+    let shows_time = |kind: &Option<Kind>| !matches!(kind, Some(Kind::Archive(_) | Kind::EventRetention(_)));
+    let shown = run.deadlines.iter().filter(|deadline| shows_time(&deadline.kind));
+    let due_ms = shown.map(|deadline| deadline.due_ms).min().unwrap_or(now_ms);
+    due_ms.max(moved_ms).min(now_ms)
+}
+
 /// Events that were posted ahead and whose time is over go; with the last one goes the record (05/E-27).
 fn expire_unborn(state: &mut State, stamp: &Stamp, mut unborn: Box<Run>, due_ms: i64, effects: &mut Effects) {
+    let id = unborn.id();
     let mut context = state.context(stamp, effects);
     if unborn.armed_ms == due_ms && due_ms <= stamp.now_ms {
         deadline::disarm(&mut unborn, &mut context);
@@ -61,6 +80,7 @@ fn expire_unborn(state: &mut State, stamp: &Stamp, mut unborn: Box<Run>, due_ms:
         context.writes.insert(entry.clone(), None);
     }
     state.bury(&unborn.key, unborn.children);
+    ahead::note(state, &unborn.tenant, &id, false);
 }
 
 fn handle(run: &mut Run, due: &internal::Deadline, context: &mut Context<'_>) {

@@ -3,7 +3,7 @@
 mod exit;
 pub mod external_event;
 mod instant;
-mod run_child_wf;
+pub mod run_child_wf;
 pub mod sleep;
 mod start_multiple_threads;
 mod start_thread;

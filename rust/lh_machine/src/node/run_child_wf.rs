@@ -6,7 +6,7 @@ use super::Progress;
 use crate::{
     check, key,
     pb::{self, node_run::NodeType, run_child_wf_node::WfSpec, variable_value::Value},
-    run::{Run, failure, family, scope::RunScope, start},
+    run::{Run, events, failure, family, scope::RunScope, start},
     spec::Spec,
     state::Context,
     value::{self, Vse},
@@ -16,7 +16,7 @@ use crate::{
 const STARTED_MAX: usize = 10_000;
 
 /// Most runs above each other: ids are nested messages, which decoders follow only so far.
-const DEPTH_MAX: usize = 64;
+pub const DEPTH_MAX: usize = 64;
 
 /// Evaluates everything, then starts the child, which is advanced within the same command.
 pub(super) fn arrive(
@@ -50,7 +50,10 @@ pub(super) fn arrive(
     let triggering = pb::NodeRunId { wf_run_id: Some(run.id()), thread_run_number: place.0, position: place.1 };
     let trigger = pb::wf_run::ParentTriggerReference { triggering_node_run: Some(triggering), waiting_node_run: None };
     child.wf_run.parent_trigger = Some(trigger);
-    child.children = below;
+    child.adopt(below);
+    if let Some(ahead) = context.take_unborn(&child.key) {
+        events::take_over(&mut child, *ahead);
+    }
     start::start_thread(&mut child, &entrypoint, pb::ThreadType::Entrypoint, None, values, context);
     context.family.start(child);
     Ok(())

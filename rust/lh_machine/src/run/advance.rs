@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Run, correlation, failure, family, finish, halt, handler, interrupt, room, timestamp};
+use super::{Run, correlation, failure, family, finish, halt, handler, interrupt, room, timestamp, watch};
 use crate::{
     node::{self, Progress},
     pb,
@@ -47,6 +47,7 @@ fn advance_one(run: &mut Run, passes: &mut usize, context: &mut Context<'_>) {
             break;
         }
         *passes += 1;
+        run.moved_ms = run.moved_ms.max(context.now_ms);
         if context.family.has_due_below(&run.key) {
             context.family.again(run.key.clone());
             return;
@@ -57,6 +58,7 @@ fn advance_one(run: &mut Run, passes: &mut usize, context: &mut Context<'_>) {
     halt::show_in_status(run);
     correlation::register(run, context);
     super::deadline::rearm(run, context);
+    watch::tell_children(run, context);
     family::tell_parent(run, &mut context.family);
 }
 

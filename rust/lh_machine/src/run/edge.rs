@@ -52,8 +52,13 @@ fn write(run: &mut Run, (depth, thread, name): Place, value: pb::VariableValue, 
             None => return,
         }
     }
+    let is_seen_below = thread == 0 && owner.spec.access_level(&name) != Some(pb::WfRunVariableAccessLevel::PrivateVar);
     if let Some(variable) = owner.variables.get_mut(&(thread, name)) {
         variable.value = Some(value);
+    }
+    if is_seen_below {
+        let key = owner.key.clone();
+        context.family.note_written(key);
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Run, is_terminal};
+use super::{Run, is_terminal, watch};
 use crate::{internal, key, pb};
 
 /// The other runs of a command.
@@ -16,6 +16,8 @@ pub struct Family {
     /// Runs to be advanced, by key.
     due: BTreeSet<Vec<u8>>,
     changed: BTreeSet<Vec<u8>>,
+    /// Runs of which a variable was written that runs below can see.
+    written: BTreeSet<Vec<u8>>,
     started: usize,
 }
 
@@ -56,6 +58,14 @@ impl Family {
         Some(run)
     }
 
+    /// What the run right above one with this id knows of it, to be changed; that run is not advanced for it.
+    fn known_child(&mut self, tenant: &str, id: &pb::WfRunId) -> Option<&mut internal::ChildRun> {
+        let parent = key::run(tenant, id.parent_wf_run_id.as_deref()?);
+        let run = self.runs.get_mut(&parent)?;
+        self.changed.insert(parent);
+        run.children.get_mut(&id.id)
+    }
+
     /// True if no other run has to be advanced.
     pub fn is_quiet(&self) -> bool {
         self.due.is_empty()
@@ -69,6 +79,27 @@ impl Family {
     /// The run with this key has to be advanced again.
     pub fn again(&mut self, key: Vec<u8>) {
         self.due.insert(key);
+    }
+
+    /// A variable of the run with this key was written that runs below can see.
+    pub fn note_written(&mut self, key: Vec<u8>) {
+        self.written.insert(key);
+    }
+
+    /// True, once, if such a variable of the run was written.
+    pub fn take_written(&mut self, key: &[u8]) -> bool {
+        self.written.remove(key)
+    }
+
+    /// The run with this key, if it takes part in the command, has to be advanced again because a run above has written
+    /// a variable, and so have those below it; false = it takes no part.
+    pub fn look_again(&mut self, key: Vec<u8>) -> bool {
+        if !self.runs.contains_key(&key) {
+            return false;
+        }
+        self.written.insert(key.clone());
+        self.due.insert(key);
+        true
     }
 
     /// Takes the next run to be advanced: children before their parents, so that what a new child does at once is done
@@ -109,11 +140,21 @@ impl Family {
 pub fn tell_parent(run: &Run, family: &mut Family) {
     let Some(id) = run.wf_run.id.as_ref().filter(|id| id.parent_wf_run_id.is_some()) else { return };
     let parent = family.parent(&run.tenant, id);
-    let known = parent.and_then(|parent| child(&parent.children, &id.id)).map(|it| it.status());
+    let known = parent.and_then(|parent| child(&parent.children, &id.id));
     // HALTED and RUNNING are the same to a parent.
     let status = if run.is_terminal() { run.wf_run.status() } else { pb::LhStatus::Running };
-    if known == Some(status) || (known.is_none() && !is_terminal(status)) {
-        return;
+    let watches = watch::watches(run);
+    match known {
+        Some(known) if known.status() == status && known.watches == watches => return,
+        // That it watches is no reason for the parent to go on.
+        Some(known) if known.status() == status => {
+            if let Some(known) = family.known_child(&run.tenant, id) {
+                known.watches = watches;
+            }
+            return;
+        }
+        None if !is_terminal(status) => return,
+        _ => {}
     }
     let output = run.thread(0).and_then(|thread| thread.output.clone());
     let failure = run.threads.get(&0).and_then(|thread| thread.failure.clone());
@@ -123,6 +164,7 @@ pub fn tell_parent(run: &Run, family: &mut Family) {
     child.set_status(status);
     child.output = output;
     child.failure = failure;
+    child.watches = watches;
 }
 
 /// What a run knows of the runs right below it, by id.
@@ -146,6 +188,53 @@ pub fn by_id(children: impl IntoIterator<Item = internal::ChildRun>) -> Children
     children.into_iter().map(|child| (child.id.clone(), child)).collect()
 }
 
+/// Events were posted ahead to the id at the end of `path`, ids from a child downwards, where no run is; or none are left.
+pub fn note_ahead(children: &mut Children, path: &[&str], ahead: bool) {
+    let [id, below @ ..] = path else { return };
+    let nothing = || internal::ChildRun { id: (*id).to_owned(), gone: true, ..Default::default() };
+    let child = children.entry((*id).to_owned()).or_insert_with(nothing);
+    if below.is_empty() {
+        child.ahead = ahead;
+    } else {
+        let mut grandchildren = by_id(std::mem::take(&mut child.children));
+        note_ahead(&mut grandchildren, below, ahead);
+        child.children = grandchildren.into_values().collect();
+    }
+    if says_nothing(child) {
+        children.remove(*id);
+    }
+}
+
+fn says_nothing(child: &internal::ChildRun) -> bool {
+    child.gone && !child.ahead && child.children.is_empty()
+}
+
+/// Keys of the records of events that were posted ahead to ids below the run with this key.
+pub fn keys_ahead(run_key: &[u8], children: &Children) -> Vec<Vec<u8>> {
+    let mut found = Vec::new();
+    children.values().for_each(|child| collect_ahead(run_key, child, &mut found));
+    found
+}
+
+fn collect_ahead(parent: &[u8], child: &internal::ChildRun, found: &mut Vec<Vec<u8>>) {
+    if !child.ahead && child.children.is_empty() {
+        return;
+    }
+    let key = key::child(parent, &child.id);
+    child.children.iter().for_each(|below| collect_ahead(&key, below, found));
+    if child.ahead {
+        found.push(key);
+    }
+}
+
+/// True if events were posted ahead to an id below.
+pub fn has_ahead(children: &Children) -> bool {
+    fn is_or_has(child: &internal::ChildRun) -> bool {
+        child.ahead || child.children.iter().any(is_or_has)
+    }
+    children.values().any(is_or_has)
+}
+
 /// The run at the end of `path`, ids from a child downwards, was deleted: forgotten, unless runs below it are left.
 pub fn forget(children: &mut Children, path: &[&str], left: Vec<internal::ChildRun>) {
     match path {
@@ -162,7 +251,7 @@ pub fn forget(children: &mut Children, path: &[&str], left: Vec<internal::ChildR
             let mut grandchildren = by_id(std::mem::take(&mut child.children));
             forget(&mut grandchildren, below, left);
             child.children = grandchildren.into_values().collect();
-            if child.gone && child.children.is_empty() {
+            if says_nothing(child) {
                 children.remove(*id);
             }
         }

@@ -5,7 +5,7 @@
 //! `failure` = a NodeRun or ThreadRun fails · `family` = parent and child runs · `handler` = failure handlers ·
 //! `halt` = halting and going on · `events` = events posted to the run and thrown by it · `interrupt` = threads halted by
 //! an event · `room` = how many threads are active · `correlation` = NodeRuns that
-//! wait for a correlation key · `deadline` = moments at which to look again · `task_at` = where TaskRuns
+//! wait for a correlation key · `watch` = runs that look at inherited variables · `deadline` = moments at which to look again · `task_at` = where TaskRuns
 //! are kept.
 
 pub mod advance;
@@ -24,6 +24,7 @@ pub mod room;
 pub mod scope;
 pub mod start;
 pub mod task_at;
+pub mod watch;
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -62,10 +63,14 @@ pub struct Run {
     pub threads: BTreeMap<i32, internal::ThreadState>,
     /// The runs right below this one, by id.
     pub children: family::Children,
+    /// Events may have been posted ahead to ids below it.
+    pub has_ahead: bool,
     /// Moments at which the run must be looked at again; few, unordered.
     pub deadlines: Vec<internal::Deadline>,
     /// The wake-up that is armed for this run; 0 = none.
     pub armed_ms: i64,
+    /// When it last moved, in milliseconds since the epoch.
+    pub moved_ms: i64,
     /// Suffix that makes task guids unique over all WfRuns (04/TW-76).
     pub guid_suffix: String,
     /// ExternalEvents posted to it and WorkflowEvents that it has thrown.
@@ -114,6 +119,12 @@ impl Run {
     /// True if this is only a record of events that were posted ahead to an id without WfRun (05/E-19).
     pub fn is_unborn(&self) -> bool {
         self.spec.uid == 0
+    }
+
+    /// Takes over what is known of the runs below.
+    pub fn adopt(&mut self, children: family::Children) {
+        self.has_ahead = family::has_ahead(&children);
+        self.children = children;
     }
 
     /// True if nothing but a rescue can move it again (03/E-220).

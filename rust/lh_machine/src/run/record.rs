@@ -40,6 +40,9 @@ pub fn encode(run: &Run) -> Vec<u8> {
     for thread in run.queued.values() {
         encoding::message::encode(11, thread, &mut buffer);
     }
+    if run.moved_ms != 0 {
+        encoding::int64::encode(12, &run.moved_ms, &mut buffer);
+    }
     for posted in run.events.posted() {
         encoding::message::encode(20, posted, &mut buffer);
     }
@@ -85,6 +88,7 @@ pub fn with_format(message: &impl Message) -> Vec<u8> {
 /// Makes a run of its record, bound to `spec`.
 pub fn into_run(key: Vec<u8>, record: internal::RunRecord, spec: Arc<Spec>, record_bytes: usize) -> Run {
     let wf_run = record.wf_run.unwrap_or_default();
+    let children = super::family::by_id(record.children);
     let mut run = Run {
         key,
         tenant: record.tenant.into(),
@@ -101,12 +105,14 @@ pub fn into_run(key: Vec<u8>, record: internal::RunRecord, spec: Arc<Spec>, reco
             })
             .collect(),
         threads: record.threads.into_iter().map(|thread| (thread.number, thread)).collect(),
-        children: super::family::by_id(record.children),
+        has_ahead: super::family::has_ahead(&children),
+        children,
         archived: record.archived.into_iter().map(|thread| (thread.number, thread)).collect(),
         queued: record.queued.into_iter().filter_map(|queued| Some((queued.thread.as_ref()?.number, queued))).collect(),
         cursor: 0,
         deadlines: record.deadlines,
         armed_ms: record.armed_ms,
+        moved_ms: record.moved_ms,
         events: super::events::Events::of_record(record.external_events, record.workflow_events),
         registrations: correlation::of_records(record.registrations),
         correlation: record.correlation.map(Box::new),

@@ -48,6 +48,20 @@ struct Taking {
     runs: BTreeSet<Vec<u8>>,
 }
 
+impl Progress {
+    /// Encodes a run that was taken out to be changed, if the set on its way must have it as it was. Its NodeRuns stay
+    /// together: whoever took it may have looked at them already.
+    pub(super) fn encode_before_change(&mut self, run: &mut Run) {
+        let Some(taking) = &mut self.taking else { return };
+        if taking.runs.remove(&run.key) {
+            encode_run(run, self.taken, &mut taking.writes);
+            if run.is_terminal() {
+                self.finished.push(run.key.clone());
+            }
+        }
+    }
+}
+
 impl State {
     /// True if there is something to flush.
     pub fn is_dirty(&self) -> bool {
@@ -112,18 +126,6 @@ impl State {
         None
     }
 
-    /// Encodes a run that was taken out to be changed, if the set on its way must have it as it was. Its NodeRuns stay
-    /// together: whoever took it may have looked at them already.
-    pub(super) fn encode_before_change(&mut self, run: &mut Run) {
-        let Some(taking) = &mut self.flush.taking else { return };
-        if taking.runs.remove(&run.key) {
-            encode_run(run, self.flush.taken, &mut taking.writes);
-            if run.is_terminal() {
-                self.flush.finished.push(run.key.clone());
-            }
-        }
-    }
-
     /// A record of a resident table that the store may not have yet: written, `Some(None)` = deleted.
     pub(crate) fn unwritten(&self, key: &[u8]) -> Option<&Option<Vec<u8>>> {
         let taking = || self.flush.taking.as_ref()?.writes.get(key);
@@ -152,7 +154,8 @@ fn encode_run(run: &mut Run, flush: u64, writes: &mut Writes) {
     }
     let mut keys = Vec::with_capacity(entries.len());
     for (key, value) in entries {
-        if !run.stored.index.contains(&key) {
+        // Sorted, as it was taken from the entries of the set before.
+        if run.stored.index.binary_search(&key).is_err() {
             writes.insert(key.clone(), Some(value));
         }
         keys.push(key);

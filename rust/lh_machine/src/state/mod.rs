@@ -96,6 +96,15 @@ pub struct Context<'a> {
     pub writes: &'a mut BTreeMap<Vec<u8>, Option<Vec<u8>>>,
     /// What must be done after the commit.
     pub effects: &'a mut Effects,
+    residence: &'a mut residence::Residence,
+    flush: &'a mut flush::Progress,
+}
+
+impl Context<'_> {
+    /// Takes out what was posted ahead to the id of a run that is to be started; [`crate::needs`] has named it.
+    pub(crate) fn take_unborn(&mut self, key: &[u8]) -> Option<Box<Run>> {
+        self.residence.take_unborn(key, self.flush)
+    }
 }
 
 impl State {
@@ -312,6 +321,8 @@ impl State {
             run_shards: self.config.run_shards,
             writes: &mut self.writes,
             effects,
+            residence: &mut self.residence,
+            flush: &mut self.flush,
         }
     }
 

@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{Corrupt, State};
+use super::{Corrupt, State, flush::Progress};
 use crate::{
     internal, key,
     mutants::{self, Mutant},
@@ -131,6 +131,7 @@ impl State {
     /// Remembers that a run, taken out before, does not exist any more, and of which runs below it some do.
     pub(crate) fn bury(&mut self, key: &[u8], left: Children) {
         self.residence.dirty.remove(key);
+        self.residence.absent.remove(key);
         let grave = internal::RunRecord { children: left.values().cloned().collect(), ..Default::default() };
         let value = (!left.is_empty()).then(|| record::with_format(&grave));
         self.writes.insert(key.to_vec(), value);
@@ -179,15 +180,21 @@ impl State {
 
     /// Takes out what was posted ahead to the id of a run that does not exist; as [`State::take_run`].
     pub(crate) fn take_unborn(&mut self, key: &[u8]) -> Option<Box<Run>> {
-        if self.has_run(key) { None } else { self.take_with_events(key) }
+        self.residence.take_unborn(key, &mut self.flush)
     }
 
     /// Takes out the run, or what was posted ahead to its id; as [`State::take_run`].
     pub(crate) fn take_with_events(&mut self, key: &[u8]) -> Option<Box<Run>> {
-        let mut run = self.residence.runs.remove(key)?;
-        self.residence.bytes = self.residence.bytes.saturating_sub(run.stored.bytes);
-        self.encode_before_change(&mut run);
-        Some(run)
+        self.residence.take(key, &mut self.flush)
+    }
+
+    /// Keys of the records of events that were posted ahead to ids below a run, or below the id of one that does not
+    /// exist: whoever may start that child must have them.
+    pub(crate) fn keys_ahead(&self, key: &[u8]) -> Vec<Vec<u8>> {
+        let may_start = |run: &&Run| run.has_ahead && (run.is_unborn() || run.spec.names_children);
+        let of_run = || self.with_events(key).filter(may_start).map(|run| &run.children);
+        let children = of_run().or_else(|| self.residence.gone.get(key).map(|(_, left)| left));
+        children.map(|children| family::keys_ahead(key, children)).unwrap_or_default()
     }
 
     /// Brings back a changed run, or a new one.
@@ -262,6 +269,20 @@ impl State {
 }
 
 impl Residence {
+    /// Takes out the run, or what was posted ahead to its id.
+    pub(super) fn take(&mut self, key: &[u8], flush: &mut Progress) -> Option<Box<Run>> {
+        let mut run = self.runs.remove(key)?;
+        self.bytes = self.bytes.saturating_sub(run.stored.bytes);
+        flush.encode_before_change(&mut run);
+        Some(run)
+    }
+
+    /// Takes out what was posted ahead to the id of a run that does not exist.
+    pub(super) fn take_unborn(&mut self, key: &[u8], flush: &mut Progress) -> Option<Box<Run>> {
+        let is_unborn = self.runs.get(key).is_some_and(|run| run.is_unborn());
+        if is_unborn { self.take(key, flush) } else { None }
+    }
+
     fn remove(&mut self, key: &[u8]) {
         if let Some(run) = self.runs.remove(key) {
             self.bytes = self.bytes.saturating_sub(run.stored.bytes);

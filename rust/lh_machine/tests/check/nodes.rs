@@ -106,7 +106,8 @@ fn dynamic_tasks() {
     store.refuses(&around(dynamic(read("json_obj"), vec![])), &["Dynamic task name"]);
 }
 
-/// 02/X-24: the event exists; timeout and key are not typed.
+/// 02/X-24, 05/E-30, E-33: the event exists, and so do variables of timeout and key, which are not typed; nor must the event
+/// be one that can be correlated.
 #[test]
 fn external_events() {
     let store = Store::new();
@@ -118,6 +119,13 @@ fn external_events() {
     };
     store.accepts(&around(Kind::ExternalEvent(waiting("untyped-event"))));
     store.refuses(&around(Kind::ExternalEvent(waiting("ghost"))), &["Refers to missing ExternalEventDef ghost"]);
+    assert_eq!(store.external_event_defs["untyped-event"].correlated_event_config, None);
+    for out_of_scope in [
+        pb::ExternalEventNode { timeout_seconds: Some(read("ghost")), ..waiting("untyped-event") },
+        pb::ExternalEventNode { correlation_key: Some(read("ghost")), ..waiting("untyped-event") },
+    ] {
+        store.refuses(&around(Kind::ExternalEvent(out_of_scope)), &["refers to missing var ghost"]);
+    }
     let no_name = pb::ExternalEventNode::default();
     store.refuses(&around(Kind::ExternalEvent(no_name)), &["Refers to missing ExternalEventDef"]);
 }
@@ -275,7 +283,7 @@ fn sleeps() {
     store.refuses(&around(Kind::Sleep(pb::SleepNode::default())), &["missing sleep length"]);
 }
 
-/// 02/X-31, 01/ING-10: the event exists and known content fits it.
+/// 02/X-31, 01/ING-10, 05/E-57, E-61: the event exists and known content fits it.
 #[test]
 fn throw_event() {
     let store = Store::new();

@@ -75,7 +75,7 @@ fn interrupted(interrupts: Vec<pb::InterruptDef>, variables: Vec<pb::ThreadVarDe
     flow([("main", main), ("handler", idle_thread(variables))])
 }
 
-/// 02/X-9
+/// 02/X-9, 05/E-42
 #[test]
 fn interrupts() {
     let store = Store::new();
@@ -90,7 +90,8 @@ fn interrupts() {
     store.refuses(&interrupted(event(), vec![input, other]), &["should only have 'INPUT' var"]);
 }
 
-/// 02/X-10: an event that interrupts is not waited for, and interrupts one thread only.
+/// 02/X-10, 05/E-31: an event that interrupts is not waited for, and interrupts one thread only; one that is waited for is
+/// waited for anywhere.
 #[test]
 fn interrupts_apart() {
     let store = Store::new();
@@ -104,6 +105,9 @@ fn interrupts_apart() {
         request
     };
     store.accepts(&with_third(thread_around(vec![], waiting_for("untyped-event"))));
+    let mut everywhere = with_third(thread_around(vec![], waiting_for("untyped-event")));
+    everywhere.thread_specs.insert("fourth".to_owned(), thread_around(vec![], waiting_for("untyped-event")));
+    store.accepts(&everywhere);
     store.refuses(&with_third(thread_around(vec![], waiting_for("str-event"))), &["used for Node and Interrupt"]);
     let third = pb::ThreadSpec { interrupt_defs: vec![interrupt("str-event", "handler")], ..idle_thread(vec![]) };
     store.refuses(&with_third(third), &["used by multiple threads as interrupt"]);

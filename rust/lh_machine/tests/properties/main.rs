@@ -16,8 +16,10 @@ mod replica;
 mod shape;
 mod specs;
 
+use std::collections::VecDeque;
+
 use lh_machine::{
-    Command, Effects,
+    Command, Effects, Outgoing,
     internal::{self, command::Kind, meta_write},
     key::{self, MetaKind},
     pb,
@@ -63,6 +65,8 @@ struct Case {
     log: Vec<(i64, Command)>,
     model: Model,
     outside: Outside,
+    /// Messages on their way, the one that is being delivered first.
+    sent: VecDeque<Outgoing>,
     now_ms: i64,
 }
 
@@ -76,6 +80,7 @@ impl Case {
             log: Vec::new(),
             model: Model::default(),
             outside: Outside::default(),
+            sent: VecDeque::new(),
             now_ms: 1_000,
         };
         for (sequence, (key, value)) in definitions(lines).into_iter().enumerate() {
@@ -117,8 +122,25 @@ impl Case {
         let writes = self.forgets.flush();
         self.forgets.state.evict(0);
         self.log.push((self.now_ms, command));
-        let changed = self.model.update(&writes, allowed);
+        let mut changed = self.model.update(&writes, allowed);
         changed.iter().for_each(|key| shape::check(&self.model.runs[key]));
+        changed.extend(self.deliver(effects.outbox));
+        changed.retain(|key| self.model.runs.contains_key(key));
+        changed
+    }
+
+    /// Brings messages to the shard that sent them to itself, in order, and those that they cause; returns the runs that
+    /// changed.
+    fn deliver(&mut self, messages: Vec<Outgoing>) -> Vec<Vec<u8>> {
+        let is_delivering = !self.sent.is_empty();
+        self.sent.extend(messages);
+        let mut changed = Vec::new();
+        while let Some(message) = self.sent.front().filter(|_| !is_delivering).cloned() {
+            changed.extend(self.command(message.command.kind.unwrap()));
+            let (target_shard, sequence) = (message.target_shard, message.sequence);
+            self.command(Kind::OutboxAcknowledged(internal::OutboxAcknowledged { target_shard, sequence }));
+            self.sent.pop_front();
+        }
         changed
     }
 

@@ -133,7 +133,7 @@ impl Outside {
         for (id, attempt) in std::mem::take(&mut self.claimed) {
             kinds.push(Kind::ReportTask(report(id, attempt, pb::TaskStatus::TaskSuccess, None)));
         }
-        for seen in model.runs.values().filter(|seen| !super::model::is_terminal(seen.wf_run().status())) {
+        for seen in model.runs.values() {
             for thread in seen.threads() {
                 if shape::has_manual_halt(thread) {
                     kinds.push(Kind::ResumeWfRun(pb::ResumeWfRunRequest {
@@ -225,7 +225,13 @@ fn some_run(random: &mut Random, model: &Model) -> pb::WfRunId {
     if known.is_empty() || random.one_in(8) {
         return pb::WfRunId { id: format!("run-{}", random.below(5)), parent_wf_run_id: None };
     }
-    random.pick(&known)
+    let known = random.pick(&known);
+    if random.one_in(12) {
+        // The child that many WfSpecs start under this id, or one that nobody starts.
+        let id = random.pick(&["second", "third"]).to_owned();
+        return pb::WfRunId { id, parent_wf_run_id: Some(Box::new(known)) };
+    }
+    known
 }
 
 fn timer(random: &mut Random, model: &Model) -> Option<Kind> {

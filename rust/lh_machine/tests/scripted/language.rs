@@ -5,7 +5,7 @@
 //! `exit fail=NAME`, `start THREAD [VAR=VALUE]...`, `start_many THREAD over=VALUE [VAR=VALUE]...`,
 //! `wait VALUE... | list=VALUE [strategy=FIRST|ANY] [each=FAILURE>THREAD]...`, `until VALUE OPERATOR VALUE`.
 //! `run_child SPEC [id=VALUE] [major=NUMBER] [VAR=VALUE]...`, `run_named VALUE ...` (the WfSpec's name is a value),
-//! `wait_child VALUE`, `event DEF [timeout=VALUE]`, `throw DEF [VALUE]`.
+//! `wait_child VALUE`, `event DEF [timeout=VALUE] [key=VALUE] [masked]`, `throw DEF [VALUE]`.
 //! `user DEF [version=N] [user=VALUE] [group=VALUE] [notes=VALUE] [cancel_as=VALUE] [arrival=TRIGGER]... [assigned=TRIGGER]...`
 //! with TRIGGER one of `DELAY/cancel`, `DELAY/task,DEF[,VALUE]...[,set=VAR:VALUE]`, `DELAY/reassign[,user=VALUE][,group=VALUE]`.
 //! `set=VAR:VALUE` on any node puts an ASSIGN on its outgoing edge, `add=VAR:VALUE` an ADD, `if=VALUE` a condition,
@@ -302,7 +302,8 @@ fn kind(words: &[&str]) -> pb::node::Node {
         "event" => Node::ExternalEvent(pb::ExternalEventNode {
             external_event_def_id: Some(pb::ExternalEventDefId { name: words[1].to_owned() }),
             timeout_seconds: option("timeout").map(assignment),
-            ..Default::default()
+            correlation_key: option("key").map(assignment),
+            mask_correlation_key: words.contains(&"masked"),
         }),
         "throw" => Node::ThrowEvent(pb::ThrowEventNode {
             event_def_id: Some(pb::WorkflowEventDefId { name: words[1].to_owned() }),

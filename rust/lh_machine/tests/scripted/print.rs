@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use lh_machine::{
-    Effects, Read, ReadOutcome, Reply, key,
+    Effects, Outgoing, Read, ReadOutcome, Reply, internal, key,
     pb::{self, node_run::NodeType, task_attempt, variable_value::Value},
     read, run,
 };
@@ -57,6 +57,34 @@ pub fn effects(effects: &Effects) -> String {
         None => {}
     }
     text
+}
+
+fn waiting_for_event(waiting: &pb::ExternalEventNodeRun) -> String {
+    let event = waiting.external_event_id.as_ref();
+    let event = event.map(|id| format!(" event={} at={}", id.guid, ms(waiting.event_time.as_ref())));
+    let key = waiting.correlation_key.as_ref().map(|key| format!(" key={key}"));
+    let timed_out = if waiting.timed_out { " timed_out" } else { "" };
+    event.unwrap_or_default() + &key.unwrap_or_default() + timed_out
+}
+
+/// A message to another shard: what it tells, and to which run.
+pub fn message(message: &Outgoing) -> String {
+    use internal::{command::Kind, from_shard::Message};
+    let Some(Kind::FromShard(internal::FromShard { message: Some(told), .. })) = message.command.kind.as_ref() else {
+        panic!("unexpected message {message:?}");
+    };
+    let key_of = |id: &Option<pb::CorrelatedEventId>| id.as_ref().map(|id| id.key.clone()).unwrap_or_default();
+    match told {
+        Message::VariableWritten(told) => {
+            let id = told.wf_run_id.as_ref().map(|id| key::path(id).join("_")).unwrap_or_default();
+            format!("message written above {id}\n")
+        }
+        Message::AwaitCorrelation(told) => format!("message awaits {}\n", key_of(&told.id)),
+        Message::LeaveCorrelation(told) => format!("message leaves {}\n", key_of(&told.id)),
+        Message::EventCorrelated(told) => {
+            format!("message {}\n", told.event.as_ref().map(external_event).unwrap_or_default())
+        }
+    }
 }
 
 fn external_event(event: &pb::ExternalEvent) -> String {
@@ -365,10 +393,7 @@ fn node_line(world: &World, node_run: &pb::NodeRun) -> String {
         text.push_str(&format!(" child={} of {}.{}", key::path(id).join("_"), spec.name, spec.revision));
     }
     if let Some(NodeType::ExternalEvent(waiting)) = &node_run.node_type {
-        if let Some(id) = &waiting.external_event_id {
-            text.push_str(&format!(" event={} at={}", id.guid, ms(waiting.event_time.as_ref())));
-        }
-        text.push_str(if waiting.timed_out { " timed_out" } else { "" });
+        text.push_str(&waiting_for_event(waiting));
     }
     if let Some(NodeType::ThrowEvent(throw)) = &node_run.node_type {
         text.push_str(&format!(" number={}", throw.workflow_event_id.clone().unwrap_or_default().number));

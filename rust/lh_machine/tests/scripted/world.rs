@@ -3,7 +3,7 @@
 //! Commands: `task_def ...`, `spec ...`, `delete_spec NAME`, `delete_task_def NAME`, `at MS COMMAND` with COMMAND one of
 //! `run_wf ID SPEC [VAR=VALUE]...`, `claim DEF POLL`, `unclaim ID NODE ATTEMPT`,
 //! `report ID NODE ATTEMPT success [VALUE] | failed [TEXT] | exception NAME | status NUMBER` with `time=MS`, `type=ERROR`
-//! and `checkpoints=NUMBER` behind, `timer ID DUE`,
+//! and `checkpoints=NUMBER` behind, `timer ID DUE`, `timers ID DUE` (and all that follow and are due),
 //! `post ID DEF GUID [VALUE] [thread=N] [position=N]`, `stop ID THREAD`, `resume ID THREAD`, `rescue ID THREAD [skip]`, `delete ID`;
 //! `flush` (shows what the store gets), `restart` (a new machine on the same store), `show ID` (the run in full),
 //! `events ID` (all events of the id), `await ID [DEF]... [ignore=DEF/NUMBER]...` (the event that a caller gets at once),
@@ -12,10 +12,10 @@
 //! `user_task_def NAME VERSION ...`, `delete_user_task_def NAME VERSION`, the commands of user_tasks.rs,
 //! `show_checkpoint ID NODE NUMBER`, `list_tasks ID LIMIT`, `list_user_tasks ID LIMIT`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use lh_machine::{
-    Command, Effects, MachineConfig, Stamp, State, apply,
+    Command, Effects, MachineConfig, Outgoing, Stamp, State, apply,
     internal::{self, command::Kind, meta_write},
     key::{self, MetaKind},
     needs, pb,
@@ -111,6 +111,7 @@ impl World {
             None => (TENANT, words),
         };
         let kind = match words[0] {
+            "timers" => return self.fire_all(now_ms, words[1], words[2].parse().unwrap()),
             "run_wf" => run_wf(&words[1..]),
             "claim" => Kind::ClaimTask(internal::ClaimTask {
                 task_def_name: words[1].to_owned(),
@@ -145,7 +146,35 @@ impl World {
             other => user_tasks::command(words).unwrap_or_else(|| panic!("unknown command {other}")),
         };
         let effects = self.apply_for(tenant, now_ms, kind);
-        print::effects(&effects)
+        print::effects(&effects) + &self.deliver(tenant, now_ms, effects.outbox)
+    }
+
+    /// The wake-up of a run comes, and each that it leads to and that is due too: as after a server was down.
+    fn fire_all(&mut self, now_ms: i64, id: &str, first_ms: i64) -> String {
+        let mut fired = 0;
+        let mut next = Some(first_ms);
+        while let Some(due_ms) = next.filter(|due_ms| *due_ms <= now_ms) {
+            let timer = internal::TimerDue { wf_run_id: Some(wf_run_id(id)), due_ms };
+            let effects = self.apply(now_ms, Kind::TimerDue(timer));
+            next = effects.timers.iter().rev().find(|arm| arm.is_wanted).map(|arm| arm.due_ms);
+            fired += 1;
+        }
+        format!("fired {fired}, next {next:?}\n")
+    }
+
+    /// Brings messages to the shard itself, in order, and those that they cause; returns what came of them.
+    fn deliver(&mut self, tenant: &str, now_ms: i64, messages: Vec<Outgoing>) -> String {
+        let mut text = String::new();
+        let mut waiting = VecDeque::from(messages);
+        while let Some(message) = waiting.pop_front() {
+            text.push_str(&print::message(&message));
+            let effects = self.apply_for(tenant, now_ms, message.command.kind.unwrap());
+            text.push_str(&print::effects(&effects));
+            waiting.extend(effects.outbox);
+            let (target_shard, sequence) = (message.target_shard, message.sequence);
+            self.apply(now_ms, Kind::OutboxAcknowledged(internal::OutboxAcknowledged { target_shard, sequence }));
+        }
+        text
     }
 
     fn apply(&mut self, now_ms: i64, kind: Kind) -> Effects {
