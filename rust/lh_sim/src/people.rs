@@ -29,7 +29,7 @@ pub async fn work(world: Arc<World>, mut random: Random) {
         if tasks.is_empty() {
             continue;
         }
-        let task: &UserTaskView = *random.pick::<&UserTaskView>(&tasks);
+        let task: &UserTaskView = random.pick::<&UserTaskView>(&tasks);
         let action = match random.within(0..10) {
             0..3 => Action::Assign,
             3 => Action::Save,

@@ -166,7 +166,7 @@ async fn live(world: &Arc<World>, mut random: Random) -> Vec<Violation> {
 /// anything may take.
 async fn until_all_has_ended(world: &World, server: &Running, mut helper: Helper) {
     let mut seen: BTreeMap<String, Option<Arc<RunView>>> = BTreeMap::new();
-    let mut changed_ms = world.clock.elapsed_ms();
+    let (mut changed_ms, mut is_checked) = (world.clock.elapsed_ms(), false);
     while server.failed.reason().is_none() {
         let mut is_over = true;
         for run in world.attempted() {
@@ -184,10 +184,15 @@ async fn until_all_has_ended(world: &World, server: &Running, mut helper: Helper
                 seen.insert(run, view);
             }
         }
-        if is_over || world.clock.elapsed_ms() - changed_ms > PATIENCE_MS {
+        if is_over && is_checked || world.clock.elapsed_ms() - changed_ms > PATIENCE_MS {
             return;
         }
         sleep(LOOK_EVERY).await;
+        if is_over {
+            // Somebody who had rescued a run before the calm may have been heard since.
+            seen.clear();
+            is_checked = true;
+        }
     }
 }
 
