@@ -38,11 +38,35 @@ pub enum Mutant {
     DirtyRunEvicted,
     /// A start does not look whether the run exists.
     StartTwice,
+    /// Events that were claimed can be claimed again after a restart.
+    EventClaimedAgain,
+    /// A flush leaves out events that were claimed, and with them what recognises a second post.
+    ClaimedEventLostAtFlush,
+    /// A start forgets what was posted ahead to its run.
+    EventPostedAheadLost,
+    /// A message of another shard is taken in again when it is sent again.
+    MessageTakenTwice,
+    /// A failure gets two handlers.
+    HandlerTwice,
+    /// A parent that was read from the store does not hear that its child has ended.
+    ChildEndUntold,
+    /// A deleted run leaves its index entries.
+    IndexLeftByDelete,
+    /// The store keeps the record of a deleted run.
+    DeletedRunKeptInStore,
+    /// The end of a run starts no retention.
+    RetentionForgotten,
+    /// Deadlines of user tasks are forgotten at a restart.
+    UserTaskDeadlineLostAtRestart,
+    /// That a thread was stopped is forgotten at a restart.
+    StopLostAtRestart,
+    /// A user task that was completed can be completed again.
+    CompletedAgain,
 }
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 29] = [
         Self::AckBeforeSync,
         Self::FailedSyncIgnored,
         Self::TornTailAccepted,
@@ -60,6 +84,18 @@ impl Mutant {
         Self::BackoffSkipped,
         Self::DirtyRunEvicted,
         Self::StartTwice,
+        Self::EventClaimedAgain,
+        Self::ClaimedEventLostAtFlush,
+        Self::EventPostedAheadLost,
+        Self::MessageTakenTwice,
+        Self::HandlerTwice,
+        Self::ChildEndUntold,
+        Self::IndexLeftByDelete,
+        Self::DeletedRunKeptInStore,
+        Self::RetentionForgotten,
+        Self::UserTaskDeadlineLostAtRestart,
+        Self::StopLostAtRestart,
+        Self::CompletedAgain,
     ];
 }
 

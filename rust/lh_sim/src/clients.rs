@@ -16,8 +16,9 @@ use tokio::{
 use crate::{
     history::{Event, Outcome, RunView},
     random::Random,
-    specs::{self, INPUT},
-    view,
+    server::Running,
+    specs::{self, INPUT, OWN_KEY},
+    view::{self, Look},
     world::World,
 };
 
@@ -42,18 +43,50 @@ pub async fn outcome(answered: oneshot::Receiver<Result<Reply, Failure>>, deadli
     }
 }
 
+/// Sends one command about this run and notes both the call and what came of it.
+pub async fn call(world: &World, server: &Running, run: &str, event: impl FnOnce(u64) -> Event, kind: Kind) -> Outcome {
+    let call = world.call();
+    world.note(event(call));
+    let outcome = outcome(server.propose(run, kind), Duration::from_millis(world.plan.deadline_ms)).await;
+    world.note(Event::Answered { call, outcome });
+    outcome
+}
+
+/// The same until the outcome is known, as many times as somebody tries who wants it done.
+pub async fn insist(
+    world: &World,
+    random: &mut Random,
+    run: &str,
+    event: impl Fn(u64) -> Event,
+    kind: &Kind,
+) -> Outcome {
+    for _ in 0..TRIES {
+        let server = world.reach().await;
+        let outcome = call(world, &server, run, &event, kind.clone()).await;
+        if outcome != Outcome::Unknown {
+            return outcome;
+        }
+        sleep(Duration::from_millis(random.within(1..500))).await;
+    }
+    Outcome::Unknown
+}
+
 /// Defines the WfSpecs one after the other, each until it is acknowledged.
 pub async fn define(world: Arc<World>, mut random: Random) {
     let plan = world.plan;
-    for number in 0..plan.specs {
-        let spec = format!("spec-{number}");
-        let kind = specs::definitions(&spec, plan.task_defs, &mut random);
+    let definitions: Vec<_> =
+        (0..plan.specs).map(|number| specs::definitions(number, plan.task_defs, &mut random)).collect();
+    for (number, (_, retention_ms)) in (0..).zip(&definitions) {
+        world.keep_for(&specs::spec_name(number), *retention_ms);
+    }
+    for (number, (kind, retention_ms)) in (0..).zip(definitions) {
+        let spec = specs::spec_name(number);
         loop {
             let server = world.reach().await;
             let call = world.call();
-            world.note(Event::Define { call, spec: spec.clone() });
+            world.note(Event::Define { call, spec: spec.clone(), retention_ms });
             let outcome = outcome(server.define(kind.clone()), Duration::from_millis(plan.deadline_ms.max(200))).await;
-            world.note(Event::Defined { call, outcome });
+            world.note(Event::Answered { call, outcome });
             if outcome == Outcome::Ok {
                 break;
             }
@@ -75,9 +108,9 @@ pub async fn define_spares(world: Arc<World>, mut random: Random) {
         let spec = format!("spare-{number}");
         let kind = specs::spare(&spec);
         let call = world.call();
-        world.note(Event::Define { call, spec });
+        world.note(Event::Define { call, spec, retention_ms: None });
         let outcome = outcome(server.define(kind), Duration::from_millis(world.plan.deadline_ms)).await;
-        world.note(Event::Defined { call, outcome });
+        world.note(Event::Answered { call, outcome });
     }
 }
 
@@ -87,7 +120,7 @@ pub async fn start(world: Arc<World>, mut random: Random) {
     let mut clients = tokio::task::JoinSet::new();
     for number in 0..plan.runs {
         sleep(Duration::from_millis(random.within(0..plan.start_every_ms * 2 + 1))).await;
-        let run = format!("run-{number}");
+        let run = run_name(number);
         world.remember(&run);
         clients.spawn(client(world.clone(), run, random.fork()));
     }
@@ -97,43 +130,54 @@ pub async fn start(world: Arc<World>, mut random: Random) {
     }
 }
 
+/// Name of the run that client `number` starts.
+pub fn run_name(number: u64) -> String {
+    format!("run-{number}")
+}
+
 async fn client(world: Arc<World>, run: String, mut random: Random) {
     let plan = world.plan;
-    let spec = format!("spec-{}", random.within(0..plan.specs));
-    let input = pb::VariableValue { value: Some(pb::variable_value::Value::Int(random.within(0..10) as i64)) };
+    let spec = specs::spec_name(random.within(0..plan.specs));
+    let value = |value| pb::VariableValue { value: Some(value) };
+    let input = value(pb::variable_value::Value::Int(random.within(0..10) as i64));
+    let own_key = value(pb::variable_value::Value::Str(run.clone()));
     let request = pb::RunWfRequest {
         wf_spec_name: spec.clone(),
         id: Some(run.clone()),
-        variables: [(INPUT.to_owned(), input)].into(),
+        variables: [(INPUT.to_owned(), input), (OWN_KEY.to_owned(), own_key)].into(),
         ..Default::default()
     };
     let kind = Kind::RunWf(internal::RunWf { request: Some(request), id_is_generated: false });
-    let is_patient = random.chance(plan.patient_percent);
+    // Of a run that is deleted by itself nobody may try twice: it could be a second one.
+    let is_patient = random.chance(plan.patient_percent) && world.retention_ms(&spec).is_none();
     for _ in 0..TRIES {
         let server = world.reach().await;
-        let call = world.call();
-        world.note(Event::Start { call, run: run.clone(), spec: spec.clone() });
-        let outcome = outcome(server.propose(&run, kind.clone()), Duration::from_millis(plan.deadline_ms)).await;
-        world.note(Event::Started { call, outcome });
-        match outcome {
+        let event = |call| Event::Start { call, run: run.clone(), spec: spec.clone() };
+        match call(&world, &server, &run, event, kind.clone()).await {
             Outcome::Ok | Outcome::Exists => {
                 look(&world, &run).await;
-                return;
+                break;
             }
-            Outcome::Unknown if !is_patient => return,
+            Outcome::Unknown if !is_patient => break,
             // The spec comes later, or there is no room.
             Outcome::Unknown | Outcome::NotFound | Outcome::Refused => {}
         }
         sleep(Duration::from_millis(random.within(1..1_500))).await;
     }
+    world.settle(&run);
 }
 
 /// Reads a run, if a server answers; what it saw, or `Some(None)` if there is no such run.
-pub async fn look(world: &World, run: &str) -> Option<Option<RunView>> {
+pub async fn look(world: &World, run: &str) -> Option<Option<Arc<RunView>>> {
     let server = world.server()?;
     let asked = world.length();
-    let view = view::look(&server, run, LOOK).await?;
-    world.note(Event::Seen { run: run.to_owned(), asked, view: view.clone() });
+    let (view, left) = match view::look(&server, run, LOOK).await? {
+        Look::Run(view) => (Some(view), Vec::new()),
+        Look::Nothing(left) => (None, left),
+    };
+    world.note(Event::Seen { run: run.to_owned(), asked, view: view.clone(), left });
+    let view = view.map(|view| Arc::new(*view));
+    world.remember_view(run, view.clone());
     Some(view)
 }
 

@@ -46,13 +46,8 @@ pub enum Event {
         call: u64,
         /// Name of the WfSpec.
         spec: String,
-    },
-    /// Its answer.
-    Defined {
-        /// Number of the call.
-        call: u64,
-        /// How it ended.
-        outcome: Outcome,
+        /// Time after which its runs are deleted once they have ended, in ms.
+        retention_ms: Option<i64>,
     },
     /// `RunWf` was sent.
     Start {
@@ -62,13 +57,6 @@ pub enum Event {
         run: String,
         /// Name of the WfSpec.
         spec: String,
-    },
-    /// Its answer.
-    Started {
-        /// Number of the call.
-        call: u64,
-        /// How it ended.
-        outcome: Outcome,
     },
     /// A worker received an attempt.
     Delivered {
@@ -87,26 +75,91 @@ pub enum Event {
         task: String,
         /// Number of the attempt.
         attempt: usize,
-        /// `TASK_SUCCESS` or `TASK_FAILED`.
+        /// `TASK_SUCCESS`, `TASK_FAILED` or `TASK_EXCEPTION`.
         status: String,
         /// The output or the error message; no two different reports carry the same.
         token: String,
     },
-    /// Its answer.
-    Reported {
+    /// `PutExternalEvent` was sent.
+    Post {
+        /// Number of the call.
+        call: u64,
+        /// The WfRun.
+        run: String,
+        /// ExternalEventDef and guid, as `definition/guid`.
+        id: String,
+        /// The content, the same whenever this event is sent and in no other event.
+        token: String,
+    },
+    /// `PutCorrelatedEvent` was sent.
+    Correlate {
+        /// Number of the call.
+        call: u64,
+        /// ExternalEventDef and key, as `definition/key`.
+        id: String,
+        /// The content, in no other event.
+        token: String,
+    },
+    /// Somebody did something to a UserTaskRun.
+    Handle {
+        /// Number of the call.
+        call: u64,
+        /// WfRun and guid of the UserTaskRun, as `run/guid`.
+        task: String,
+        /// What.
+        action: Action,
+        /// COMPLETE: the result, in no other call.
+        token: String,
+    },
+    /// An operator did something to a WfRun.
+    Operate {
+        /// Number of the call.
+        call: u64,
+        /// The WfRun.
+        run: String,
+        /// Number of the ThreadRun.
+        thread: i32,
+        /// What.
+        action: Action,
+    },
+    /// The answer of a call.
+    Answered {
         /// Number of the call.
         call: u64,
         /// How it ended.
         outcome: Outcome,
     },
+    /// Somebody who awaits WorkflowEvents was told one.
+    Told {
+        /// The WfRun.
+        run: String,
+        /// WorkflowEventDef and number, as `definition/number`.
+        id: String,
+        /// Its content.
+        token: String,
+    },
+    /// Somebody who awaits all WorkflowEvents of a WfRun waited until nothing was left to wait for.
+    Listened {
+        /// The WfRun.
+        run: String,
+    },
     /// A run was read.
     Seen {
-        /// Id of the WfRun.
+        /// Id of the WfRun; of a child all ids from the root on, joined by `_`.
         run: String,
         /// Number of lines before the read was sent.
         asked: usize,
         /// What was there; `None` = `NOT_FOUND`.
-        view: Option<RunView>,
+        view: Option<Box<RunView>>,
+        /// Objects that were found although the WfRun was not: kinds, and ids where others could have made them since.
+        left: Vec<String>,
+    },
+    /// A CorrelatedEvent was read.
+    Kept {
+        /// ExternalEventDef and key, as `definition/key`.
+        id: String,
+        /// Its content; `None` = `NOT_FOUND`.
+        token: Option<String>,
     },
     /// A server ended.
     Ended {
@@ -121,17 +174,122 @@ pub enum Event {
     Over,
 }
 
+/// What people do to UserTaskRuns and operators to WfRuns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// AssignUserTaskRun.
+    Assign,
+    /// SaveUserTaskRunProgress.
+    Save,
+    /// PutUserTaskRunComment.
+    Comment,
+    /// CompleteUserTaskRun.
+    Complete,
+    /// CancelUserTaskRun.
+    Cancel,
+    /// StopWfRun.
+    Stop,
+    /// ResumeWfRun.
+    Resume,
+    /// RescueThreadRun.
+    Rescue,
+    /// DeleteWfRun.
+    Delete,
+}
+
 /// A run as its readers see it. Its parts may have been read one after the other.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct RunView {
+    /// Name of its WfSpec.
+    pub spec: String,
     /// Status of the WfRun.
     pub status: String,
+    /// When it was started.
+    pub start_ms: i64,
+    /// When it ended.
+    pub end_ms: Option<i64>,
+    /// Its ThreadRuns by number.
+    pub threads: Vec<ThreadView>,
     /// NodeRuns by thread and position.
     pub nodes: Vec<NodeView>,
     /// TaskRuns.
     pub tasks: Vec<TaskView>,
-    /// Value of the variable to which every task's output is appended; `None` = not read.
+    /// UserTaskRuns.
+    pub user_tasks: Vec<UserTaskView>,
+    /// ExternalEvents.
+    pub events: Vec<EventView>,
+    /// WorkflowEvents.
+    pub thrown: Vec<ThrownView>,
+    /// Value of the variable to which every output of tasks and events and every result of a user task is appended.
     pub trail: Option<Vec<String>>,
+}
+
+/// A ThreadRun.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ThreadView {
+    /// Its number.
+    pub number: i32,
+    /// Its type.
+    pub kind: String,
+    /// Its status.
+    pub status: String,
+    /// Number of its parent.
+    pub parent: Option<i32>,
+    /// INTERRUPT: the ExternalEvent, as `definition/guid`. FAILURE_HANDLER of a node: thread, position and number of the
+    /// failure, as `1/2/0`.
+    pub serves: Option<String>,
+    /// Somebody has stopped it.
+    pub is_stopped: bool,
+}
+
+/// An ExternalEvent.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct EventView {
+    /// Definition and guid, as `definition/guid`.
+    pub id: String,
+    /// Its content.
+    pub token: String,
+    /// Something took it.
+    pub claimed: bool,
+    /// Thread for which it is or which took it.
+    pub thread: Option<i32>,
+    /// Position for which it is or which took it.
+    pub position: Option<i32>,
+}
+
+/// A WorkflowEvent.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ThrownView {
+    /// Definition.
+    pub definition: String,
+    /// Number, from 0.
+    pub number: i32,
+    /// Its content.
+    pub token: String,
+    /// Thread and position of the NodeRun that threw it.
+    pub place: (i32, i32),
+}
+
+/// A UserTaskRun.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct UserTaskView {
+    /// WfRun and guid, as `run/guid`.
+    pub task: String,
+    /// Its status.
+    pub status: String,
+    /// Who has it.
+    pub user: Option<String>,
+    /// Number of assignments.
+    pub epoch: i32,
+    /// Entries of its log.
+    pub log: usize,
+    /// The result.
+    pub token: Option<String>,
+    /// When it was reached.
+    pub scheduled_ms: i64,
+    /// Time after which it is cancelled by itself, in ms.
+    pub deadline_ms: Option<i64>,
 }
 
 /// A NodeRun.
@@ -151,8 +309,17 @@ pub struct NodeView {
     pub end_ms: Option<i64>,
     /// SLEEP: when it is over.
     pub matures_ms: Option<i64>,
-    /// TASK: guid of its TaskRun, as `run/guid`.
+    /// TASK: guid of its TaskRun, as `run/guid`. USER_TASK: that of its UserTaskRun.
     pub task: Option<String>,
+    /// Number of its failures.
+    pub failures: usize,
+    /// EXTERNAL_EVENT: definition and guid of the event that it took, as `definition/guid`. THROW_EVENT: definition and
+    /// number of what it threw.
+    pub event: Option<String>,
+    /// EXTERNAL_EVENT: its definition, and after a slash its correlation key if it has one.
+    pub awaits: Option<String>,
+    /// RUN_CHILD_WF, WAIT_FOR_CHILD_WF: the child, named as in [`Event::Seen`].
+    pub child: Option<String>,
 }
 
 /// A TaskRun.

@@ -2,7 +2,9 @@
 //!
 //! ```text
 //!   plan.rs (what the seed wants) ──► run.rs ──► operator.rs: server after server on devices/ (power, clock, disk, store, crew)
-//!                                      │  clients.rs, workers.rs: start, read, report; die, are late, report twice, lie
+//!                                      │  clients, workers, listeners: define, start, read, report, await; some die, are late, lie
+//!                                      │  events, people, meddlers: send events, do user tasks, stop, resume, rescue, delete
+//!                                      │  relief: afterwards, whoever still waits gets what he waits for
 //!                                      ▼
 //!                       history.rs (JSON lines) ──► checker/ ──► violations ◄── replay.rs: the log through a fresh machine
 //! ```
@@ -17,10 +19,16 @@ extern crate _core as lh_core;
 pub mod checker;
 mod clients;
 mod devices;
+mod events;
 pub mod history;
+mod limit;
+mod listeners;
+mod meddlers;
 mod operator;
+mod people;
 mod plan;
 mod random;
+mod relief;
 mod replay;
 pub mod run;
 mod server;

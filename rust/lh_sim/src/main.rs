@@ -87,12 +87,13 @@ fn many(first: u64, seeds: u64) -> ExitCode {
     let seconds = begin.elapsed().as_secs_f64();
     println!(
         "{seeds} seeds from {first}: {} with violations; {} acknowledged and {} unknown calls, {} deliveries, {} ended \
-         servers; {:.1} seeds/s, {:.0} simulated seconds per second",
+         servers, {} steps at most; {:.1} seeds/s, {:.0} simulated seconds per second",
         totals.bad,
         totals.acknowledged,
         totals.unknown,
         totals.delivered,
         totals.ended,
+        totals.most_steps,
         seeds as f64 / seconds,
         totals.simulated_ms as f64 / 1_000.0 / seconds,
     );
@@ -107,6 +108,7 @@ struct Totals {
     delivered: usize,
     ended: usize,
     simulated_ms: u64,
+    most_steps: u64,
 }
 
 impl Totals {
@@ -122,6 +124,7 @@ impl Totals {
             delivered: report.coverage.delivered,
             ended: report.coverage.ended,
             simulated_ms: report.simulated_ms,
+            most_steps: report.steps,
         });
     }
 
@@ -132,6 +135,7 @@ impl Totals {
         self.delivered += other.delivered;
         self.ended += other.ended;
         self.simulated_ms += other.simulated_ms;
+        self.most_steps = self.most_steps.max(other.most_steps);
     }
 }
 

@@ -65,8 +65,8 @@ impl Operator {
         loop {
             let world = &self.world;
             let is_calm = world.is_calm();
-            let power =
-                Arc::new(Power::new(if is_calm { Mishaps::default() } else { mishaps(&world.plan, &mut random) }));
+            let mishaps = if is_calm { Mishaps::default() } else { mishaps(&world.plan, &mut random) };
+            let power = Arc::new(Power::new(mishaps, world.limit.clone()));
             let end = if random.chance(50) { End::Killed } else { End::PowerCut };
             self.crash(end, &mut random, &power);
             if !is_calm && random.chance(world.plan.rot_percent) {

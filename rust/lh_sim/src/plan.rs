@@ -28,6 +28,12 @@ pub struct Plan {
     pub patient_percent: u64,
     /// How many of 100 deliveries are not treated as they should be.
     pub odd_percent: u64,
+    /// Mean time between two events from outside, in ms.
+    pub event_every_ms: u64,
+    /// Mean time between two interventions of operators, in ms; `None` = they let the runs alone.
+    pub meddle_ms: Option<u64>,
+    /// How many of 100 runs have somebody who awaits their WorkflowEvents.
+    pub heard_percent: u64,
     /// Delays of the chores.
     pub delays: Delays,
     /// Bytes of runs in memory.
@@ -54,9 +60,9 @@ impl Plan {
     /// The plan of a seed.
     pub fn new(random: &mut Random) -> Self {
         // Larger than any batch of so few clients.
-        let segment_bytes = *random.pick(&[32_u64, 48, 96]) << 10;
+        let segment_bytes = *random.pick(&[64_u64, 96, 192]) << 10;
         let faults_ms = random.within(15_000..45_000);
-        let runs = random.within(15..60);
+        let runs = random.within(10..40);
         let sometimes = |random: &mut Random, percent: u64, range: std::ops::Range<u64>| {
             random.chance(percent).then(|| random.within(range))
         };
@@ -70,6 +76,9 @@ impl Plan {
             deadline_ms: *random.pick(&[20, 200, 2_000]),
             patient_percent: *random.pick(&[50, 90, 100]),
             odd_percent: *random.pick(&[5, 20, 40]),
+            event_every_ms: random.within(150..1_500),
+            meddle_ms: sometimes(random, 70, 200..3_000),
+            heard_percent: *random.pick(&[0, 30, 60]),
             delays: Delays {
                 log_ms: *random.pick(&[1, 4, 12]),
                 store_ms: *random.pick(&[1, 8, 60]),

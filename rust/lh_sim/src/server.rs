@@ -24,6 +24,9 @@ use crate::{
     specs::TENANT,
 };
 
+/// Time in which a caller notices that the process has ended.
+const NOTICE_END: Duration = Duration::from_millis(200);
+
 /// What outlives a process.
 #[derive(Clone)]
 pub struct Devices {
@@ -135,9 +138,9 @@ impl Running {
         recovered
     }
 
-    /// Proposes a command of a client to the shard of this run.
+    /// Proposes a command of a client to the shard of this run, or of a correlation key.
     pub fn propose(&self, run: &str, kind: Kind) -> oneshot::Receiver<Result<Reply, Failure>> {
-        let shard = placement::shard_of(TENANT, run, self.handles.len() - 1) as u32;
+        let shard = self.shard_of(run);
         self.runner.shards.propose(shard, Command { tenant: TENANT.to_owned(), kind: Some(kind) })
     }
 
@@ -149,10 +152,23 @@ impl Running {
 
     /// Reads something of this run.
     pub fn read(&self, run: &str, read: Read) -> oneshot::Receiver<Result<Vec<u8>, Failure>> {
-        let shard = placement::shard_of(TENANT, run, self.handles.len() - 1) as u32;
+        let shard = self.shard_of(run);
         let (answer, answered) = oneshot::channel();
         self.runner.shards.send(shard, ShardMessage::Read { tenant: TENANT.to_owned(), read, answer });
         answered
+    }
+
+    /// A run is where its root is.
+    fn shard_of(&self, run: &str) -> u32 {
+        let root = run.split('_').next().unwrap_or_default();
+        placement::shard_of(TENANT, root, self.handles.len() - 1) as u32
+    }
+
+    /// Waits until the process has ended.
+    pub async fn ended(&self) {
+        while !self.power.is_off() {
+            tokio::time::sleep(NOTICE_END).await;
+        }
     }
 
     /// Ends the process without warning.

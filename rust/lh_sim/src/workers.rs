@@ -10,7 +10,7 @@ use tokio::{
 };
 
 use crate::{
-    clients::outcome,
+    clients::call,
     history::{Event, Outcome},
     random::Random,
     server::Running,
@@ -150,9 +150,9 @@ impl Reporter {
     async fn report(&self, is_success: bool, version: u32, random: &mut Random) {
         let task = task_name(self.task.task_run_id.as_ref());
         let attempt = self.task.attempt_number.max(0) as usize;
-        let run = task.split('/').next().unwrap_or_default().to_owned();
         let token = format!("{} {task} {attempt} {version}", self.worker);
-        let (status, result) = result(is_success, &token);
+        let is_exception = random.chance(40);
+        let (status, result) = result(is_success, is_exception, &token);
         let report = pb::ReportTaskRun {
             task_run_id: self.task.task_run_id.clone(),
             status: status as i32,
@@ -161,14 +161,13 @@ impl Reporter {
             log_output: random.chance(15).then(|| chatter(random)),
             ..Default::default()
         };
+        let run = task.split('/').next().unwrap_or_default();
+        let kind = Kind::ReportTask(report);
         for _ in 0..TRIES {
             let server = self.world.reach().await;
-            let call = self.world.call();
-            let (task, status) = (task.clone(), status.as_str_name().to_owned());
-            self.world.note(Event::Report { call, task, attempt, status, token: token.clone() });
-            let answered = server.propose(&run, Kind::ReportTask(report.clone()));
-            let outcome = outcome(answered, Duration::from_millis(self.world.plan.deadline_ms)).await;
-            self.world.note(Event::Reported { call, outcome });
+            let (task, status, token) = (task.clone(), status.as_str_name().to_owned(), token.clone());
+            let event = |call| Event::Report { call, task, attempt, status, token };
+            let outcome = call(&self.world, &server, run, event, kind.clone()).await;
             if !matches!(outcome, Outcome::Unknown | Outcome::Refused) {
                 return;
             }
@@ -183,13 +182,16 @@ fn chatter(random: &mut Random) -> pb::VariableValue {
     pb::VariableValue { value: Some(pb::variable_value::Value::Str(text)) }
 }
 
-fn result(is_success: bool, token: &str) -> (pb::TaskStatus, pb::report_task_run::Result) {
+fn result(is_success: bool, is_exception: bool, token: &str) -> (pb::TaskStatus, pb::report_task_run::Result) {
     use pb::{report_task_run::Result, variable_value::Value};
     if is_success {
         let output = pb::VariableValue { value: Some(Value::Str(token.to_owned())) };
-        (pb::TaskStatus::TaskSuccess, Result::Output(output))
-    } else {
-        let error = pb::LhTaskError { r#type: pb::LhErrorType::TaskFailure as i32, message: token.to_owned() };
-        (pb::TaskStatus::TaskFailed, Result::Error(error))
+        return (pb::TaskStatus::TaskSuccess, Result::Output(output));
     }
+    if is_exception {
+        let exception = pb::LhTaskException { name: "bad".to_owned(), message: token.to_owned(), ..Default::default() };
+        return (pb::TaskStatus::TaskException, Result::Exception(exception));
+    }
+    let error = pb::LhTaskError { r#type: pb::LhErrorType::TaskFailure as i32, message: token.to_owned() };
+    (pb::TaskStatus::TaskFailed, Result::Error(error))
 }

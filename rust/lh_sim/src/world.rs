@@ -1,6 +1,7 @@
 //! What everybody in a run shares: the history, the clock, and the server that answers at the moment.
 
 use std::{
+    collections::{BTreeMap, BTreeSet},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -12,7 +13,8 @@ use tokio::sync::Notify;
 
 use crate::{
     devices::clock::SimulatedClock,
-    history::{Event, Line, to_json},
+    history::{Event, Line, RunView, to_json},
+    limit::Limit,
     plan::Plan,
     server::Running,
 };
@@ -34,8 +36,10 @@ pub struct World {
     calm: AtomicBool,
     /// Told when faults end.
     pub calmed: Notify,
-    /// Ids of runs that somebody tried to start.
-    pub runs: Mutex<Vec<String>>,
+    /// How much has happened.
+    pub limit: Arc<Limit>,
+    done: AtomicBool,
+    known: Mutex<Known>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -54,12 +58,15 @@ impl World {
             calls: AtomicU64::new(0),
             calm: AtomicBool::new(false),
             calmed: Notify::new(),
-            runs: Mutex::default(),
+            limit: Arc::default(),
+            done: AtomicBool::new(false),
+            known: Mutex::default(),
         }
     }
 
     /// Writes a line of the history; returns how many there are now.
     pub fn note(&self, event: Event) -> usize {
+        self.limit.step();
         let line = Line { wall_ms: self.clock.latest_wall_ms(), event };
         self.mix(to_json(&line).as_bytes());
         self.mix(&self.clock.elapsed_ms().to_le_bytes());
@@ -130,11 +137,84 @@ impl World {
 
     /// Remembers that somebody tries to start this run.
     pub fn remember(&self, run: &str) {
-        lock(&self.runs).push(run.to_owned());
+        lock(&self.known).runs.push(run.to_owned());
     }
 
-    /// Runs that somebody tried to start.
-    pub fn attempted(&self) -> Vec<String> {
-        lock(&self.runs).clone()
+    /// Nobody tries to start this run any more.
+    pub fn settle(&self, run: &str) {
+        lock(&self.known).settled.insert(run.to_owned());
     }
+
+    /// True if nobody will start this run, because somebody did or gave up, or because a node did.
+    pub fn is_settled(&self, run: &str) -> bool {
+        run.contains('_') || lock(&self.known).settled.contains(run)
+    }
+
+    /// Runs that somebody tried to start, and the children that were seen.
+    pub fn attempted(&self) -> Vec<String> {
+        lock(&self.known).runs.clone()
+    }
+
+    /// Remembers how a run was seen last, and its children.
+    pub fn remember_view(&self, run: &str, view: Option<Arc<RunView>>) {
+        let mut known = lock(&self.known);
+        let children = view.iter().flat_map(|view| &view.nodes).filter_map(|node| node.child.as_ref());
+        for child in children {
+            if !known.runs.contains(child) {
+                known.runs.push(child.clone());
+            }
+        }
+        match view {
+            Some(view) => known.views.insert(run.to_owned(), view),
+            None => known.views.remove(run),
+        };
+    }
+
+    /// How all runs were seen last that are there, by name.
+    pub fn views(&self) -> Vec<(String, Arc<RunView>)> {
+        lock(&self.known).views.iter().map(|(run, view)| (run.clone(), view.clone())).collect()
+    }
+
+    /// Runs of this WfSpec are deleted by themselves so long after their end.
+    pub fn keep_for(&self, spec: &str, retention_ms: Option<i64>) {
+        if let Some(retention_ms) = retention_ms {
+            lock(&self.known).retention_ms.insert(spec.to_owned(), retention_ms);
+        }
+    }
+
+    /// How long runs of this WfSpec are kept after their end; `None` = for ever.
+    pub fn retention_ms(&self, spec: &str) -> Option<i64> {
+        lock(&self.known).retention_ms.get(spec).copied()
+    }
+
+    /// Remembers that somebody put this CorrelatedEvent.
+    pub fn remember_correlated(&self, id: &str) {
+        lock(&self.known).correlated.insert(id.to_owned());
+    }
+
+    /// All CorrelatedEvents that somebody put, as `definition/key`.
+    pub fn correlated(&self) -> Vec<String> {
+        lock(&self.known).correlated.iter().cloned().collect()
+    }
+
+    /// Everything has ended: who waits for something waits no longer.
+    pub fn set_done(&self) {
+        self.done.store(true, Ordering::SeqCst);
+    }
+
+    /// True once everything has ended.
+    pub fn is_done(&self) -> bool {
+        self.done.load(Ordering::SeqCst)
+    }
+}
+
+/// What the people of a run know of it.
+#[derive(Default)]
+struct Known {
+    /// Runs that somebody tried to start, and the children that were seen.
+    runs: Vec<String>,
+    settled: BTreeSet<String>,
+    views: BTreeMap<String, Arc<RunView>>,
+    retention_ms: BTreeMap<String, i64>,
+    correlated: BTreeSet<String>,
 }

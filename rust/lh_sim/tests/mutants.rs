@@ -1,4 +1,4 @@
-//! Bugs planted in the engine are found, in a few seeds each (reliability I1, I10, I16, I18);
+//! Bugs planted in the engine are found, in a few seeds each (reliability I1, I4, I10, I13, I15, I16, I18, I22);
 //! `make sim-mutants` hunts all of them through more seeds.
 #![cfg(feature = "mutants")]
 #![allow(missing_docs)]
@@ -12,10 +12,21 @@ const SEEDS: u64 = 12;
 #[test]
 fn planted_bugs_are_found() {
     use Mutant::*;
-    for mutant in [AckBeforeSync, TimersLostAtRestart, IndexEntryKept] {
+    let basics = [AckBeforeSync, TimersLostAtRestart, IndexEntryKept];
+    let events = [ClaimedEventLostAtFlush, EventPostedAheadLost, EventClaimedAgain];
+    let runs = [HandlerTwice, IndexLeftByDelete, DeletedRunKeptInStore, StopLostAtRestart, RetentionForgotten];
+    for mutant in basics.into_iter().chain(events).chain(runs) {
         let found = (1..=SEEDS).find(|seed| !run::run_mutant(*seed, mutant).violations.is_empty());
         assert!(found.is_some(), "{mutant:?} is not found in {SEEDS} seeds");
     }
+}
+
+/// Whoever claims one task for ever does so in no time: the run is ended, not the memory.
+#[test]
+fn a_run_without_end_is_ended() {
+    let found = (1..=SEEDS).map(|seed| run::run_mutant(seed, Mutant::DoubleClaim));
+    let ended = found.flat_map(|report| report.violations).any(|violation| violation.rule == "I22");
+    assert!(ended, "a server that works on and on is stopped");
 }
 
 #[test]

@@ -1,5 +1,5 @@
 //! A few seeds of the simulator in every test run: nothing acknowledged is lost or done twice, and a seed is one run
-//! (reliability I1 to I4, I7 to I11, I13, I16; 03/E-960 to E-963, 04/TW-22, TW-23, TW-24).
+//! (reliability I1 to I4, I7 to I11, I13, I15, I16, I18, I22; 03/E-960 to E-963, 04/TW-22, TW-23, TW-24).
 #![allow(missing_docs)]
 
 use lh_sim::run;

@@ -5,6 +5,7 @@ use crate::{
     Effects, Stamp, State, index,
     internal::{ChildRun, Deadline, NodeRecord, deadline::Kind},
     key,
+    mutants::{self, Mutant},
     pb::{self, LhStatus},
     run::{
         Run, advance, correlation, deadline,
@@ -90,7 +91,8 @@ pub(super) fn delete(state: &mut State, stamp: &Stamp, mut run: Box<Run>, from: 
     let mut context = state.context(stamp, effects);
     deadline::disarm(&mut run, &mut context);
     correlation::leave_all(&mut run, &mut context);
-    for entry in &run.stored.index {
+    let leaves_index = mutants::is_on(Mutant::IndexLeftByDelete);
+    for entry in run.stored.index.iter().filter(|_| !leaves_index) {
         context.writes.insert(entry.clone(), None);
     }
     let left: Vec<ChildRun> = std::mem::take(&mut run.children).into_values().collect();

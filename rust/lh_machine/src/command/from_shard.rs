@@ -4,7 +4,9 @@ use super::correlated_event;
 use crate::{
     Effects, Stamp, State,
     internal::{self, from_shard::Message},
-    key, pb,
+    key,
+    mutants::{self, Mutant},
+    pb,
     run::{advance, events},
 };
 
@@ -37,7 +39,7 @@ pub fn event(message: &internal::FromShard) -> Option<&pb::ExternalEvent> {
 /// Takes the message in, unless it came before: it is sent again when its acknowledgement was lost in a crash.
 pub fn apply(state: &mut State, stamp: &Stamp, tenant: &str, command: &internal::FromShard, effects: &mut Effects) {
     let received = state.applied.received.entry(command.source_shard).or_insert(0);
-    if command.sequence <= *received {
+    if command.sequence <= *received && !mutants::is_on(Mutant::MessageTakenTwice) {
         return;
     }
     *received = command.sequence;

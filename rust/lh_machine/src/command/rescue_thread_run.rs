@@ -5,8 +5,8 @@ use crate::{
     Code, Effects, Rejected, Reply, Stamp, State,
     internal::deadline::Kind,
     key,
-    pb::{self, LhStatus, node_run::NodeType},
-    run::{Run, advance, edge, halt},
+    pb::{self, LhStatus, node_run::NodeType, wait_for_threads_run::WaitingThreadStatus},
+    run::{Run, advance, edge, halt, is_terminal},
     state::Context,
 };
 
@@ -50,6 +50,9 @@ fn check(run: &Run, number: i32) -> Result<(), Rejected> {
         let status = thread.status().as_str_name();
         return Err(refused(format!("Thread {number} is {status}: only a thread in ERROR can be rescued.")));
     }
+    if let Some(waiting) = run.wf_run.thread_runs.iter().find(|waiting| is_handled_by(run, number, waiting)) {
+        return Err(refused(format!("The failure of thread {number} is being handled by thread {}.", waiting.number)));
+    }
     let mut below = thread;
     while let Some(above) = below.parent_thread_id.and_then(|parent| run.thread(parent)) {
         if above.handled_failed_children.contains(&below.number) {
@@ -61,6 +64,19 @@ fn check(run: &Run, number: i32) -> Result<(), Rejected> {
         below = above;
     }
     Ok(())
+}
+
+/// Whether a handler works on the failure of a thread for one that waits for it (03/E-451): what comes of it decides, and
+/// until then the failure is neither handled nor anybody's to repair.
+fn is_handled_by(run: &Run, number: i32, waiting: &pb::ThreadRun) -> bool {
+    let node_run = run.node_run((waiting.number, waiting.current_node_position));
+    let Some(NodeType::WaitForThreads(wait)) = node_run.and_then(|node_run| node_run.node_type.as_ref()) else {
+        return false;
+    };
+    let is_handled = |entry: &pb::wait_for_threads_run::WaitForThread| {
+        entry.thread_run_number == number && entry.waiting_status() == WaitingThreadStatus::ThreadHandlingFailure
+    };
+    !is_terminal(waiting.status()) && wait.threads.iter().any(is_handled)
 }
 
 /// A copy of the run in which the thread, and the parents that failed because of it, try again. Parents enter their nodes

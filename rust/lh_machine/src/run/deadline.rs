@@ -2,7 +2,12 @@
 //! it may come too early, never too late (decision 004).
 
 use super::Run;
-use crate::{Arm, internal, key, state::Context};
+use crate::{
+    Arm,
+    internal::{self, deadline::Kind},
+    key,
+    state::Context,
+};
 
 /// Notes a deadline of the NodeRun at `place`.
 pub fn add(run: &mut Run, place: (i32, i32), due_ms: i64, kind: internal::deadline::Kind) {
@@ -14,10 +19,18 @@ pub fn forget(run: &mut Run, place: (i32, i32)) {
     run.deadlines.retain(|deadline| (deadline.thread_run_number, deadline.position) != place);
 }
 
-/// Takes the deadlines that have come, earliest first.
+/// Takes the deadlines that have come, earliest first. Those that delete the run stay: they take effect with a wake-up of
+/// their own, which is due at once (03/E-940, E-943).
 pub fn take_due(run: &mut Run, now_ms: i64) -> Vec<internal::Deadline> {
-    let mut due: Vec<_> = run.deadlines.iter().filter(|deadline| deadline.due_ms <= now_ms).cloned().collect();
-    run.deadlines.retain(|deadline| deadline.due_ms > now_ms);
+    let is_over = run.is_terminal();
+    let deletes = |kind: &Option<Kind>| match kind {
+        Some(Kind::Delete(_)) => true,
+        Some(Kind::Retention(_)) => is_over,
+        _ => false,
+    };
+    let is_taken = |deadline: &internal::Deadline| deadline.due_ms <= now_ms && !deletes(&deadline.kind);
+    let mut due: Vec<_> = run.deadlines.iter().filter(|deadline| is_taken(deadline)).cloned().collect();
+    run.deadlines.retain(|deadline| !is_taken(deadline));
     due.sort_by_key(|deadline| (deadline.due_ms, deadline.thread_run_number, deadline.position));
     due
 }

@@ -8,7 +8,9 @@ use std::collections::BTreeMap;
 use super::{Run, Stored, deadline, family::Children, milliseconds, timestamp};
 use crate::{
     internal::{self, deadline::Kind},
-    key, pb,
+    key,
+    mutants::{self, Mutant},
+    pb,
     spec::Spec,
     state::Context,
 };
@@ -70,7 +72,7 @@ impl Events {
         let Some(event) = &posted.event else { return };
         let Some((definition, guid)) = event.id.as_ref().map(names) else { return };
         self.last_sequence = self.last_sequence.max(posted.sequence);
-        if !event.claimed {
+        if !event.claimed || mutants::is_on(Mutant::EventClaimedAgain) {
             self.unclaimed.insert((definition.clone(), posted.sequence), guid.clone());
         }
         self.posted.insert((definition, guid), posted);
@@ -82,6 +84,7 @@ impl Events {
         self.unclaimed.range(range).filter_map(|((_, _), guid)| self.external(definition, guid)).find(|event| {
             event.thread_run_number.is_none_or(|thread| thread == place.0)
                 && event.node_run_position.is_none_or(|position| position == place.1)
+                || event.claimed && mutants::is_on(Mutant::EventClaimedAgain)
         })
     }
 
@@ -145,7 +148,9 @@ pub fn unborn(tenant: &str, id: &pb::WfRunId, children: Children) -> Run {
 
 /// The new run takes over what was posted ahead to its id (05/E-19).
 pub fn take_over(run: &mut Run, unborn: Run) {
-    run.events = unborn.events;
+    if !mutants::is_on(Mutant::EventPostedAheadLost) {
+        run.events = unborn.events;
+    }
     run.deadlines = unborn.deadlines;
     run.armed_ms = unborn.armed_ms;
     run.stored = unborn.stored;

@@ -6,7 +6,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Run, is_terminal, watch};
-use crate::{internal, key, pb};
+use crate::{
+    internal, key,
+    mutants::{self, Mutant},
+    pb,
+};
 
 /// The other runs of a command.
 #[derive(Debug, Default)]
@@ -158,6 +162,9 @@ pub fn tell_parent(run: &Run, family: &mut Family) {
     }
     let output = run.thread(0).and_then(|thread| thread.output.clone());
     let failure = run.threads.get(&0).and_then(|thread| thread.failure.clone());
+    if mutants::is_on(Mutant::ChildEndUntold) && parent.is_some_and(|parent| parent.stored.was_read()) {
+        return;
+    }
     let Some(parent) = family.change_parent(&run.tenant, id) else { return };
     let child = parent.children.entry(id.id.clone()).or_default();
     child.id.clone_from(&id.id);

@@ -3,6 +3,7 @@
 use super::{Run, edge, handler, is_terminal, room, timestamp};
 use crate::{
     internal::deadline::{Kind, Retention},
+    mutants::{self, Mutant},
     pb::{self, workflow_retention_policy::WfGcPolicy},
     state::Context,
 };
@@ -80,6 +81,7 @@ pub fn end_run(run: &mut Run, status: pb::LhStatus, context: &mut Context<'_>) {
     run.wf_run.end_time = Some(timestamp(context.now_ms));
     if let Some(WfGcPolicy::SecondsAfterWfTermination(seconds)) =
         run.spec.wf_spec.retention_policy.as_ref().and_then(|policy| policy.wf_gc_policy)
+        && !mutants::is_on(Mutant::RetentionForgotten)
     {
         let due_ms = context.now_ms.saturating_add(seconds.saturating_mul(1000));
         super::deadline::add(run, OF_NO_NODE, due_ms, Kind::Retention(Retention {}));

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Run, halt, start};
 use crate::{
+    mutants::{self, Mutant},
     pb::{self, failure_handler_def::FailureToCatch, node_run::NodeType, thread_halt_reason::Reason},
     spec::{INPUT, Spec},
     state::Context,
@@ -57,6 +58,9 @@ pub(super) fn start_pending(run: &mut Run, context: &mut Context<'_>) -> bool {
         if is_quiet {
             let pending = run.wf_run.pending_failures.remove(at);
             start_handler(run, &pending, context);
+            if mutants::is_on(Mutant::HandlerTwice) {
+                start_handler(run, &pending, context);
+            }
             started = true;
         } else {
             at += 1;

@@ -102,6 +102,13 @@ pub struct Stored {
     pub bytes: usize,
 }
 
+impl Stored {
+    /// Its run comes from the store and was not written since.
+    pub fn was_read(&self) -> bool {
+        self.record_bytes != 0 && self.flush == 0
+    }
+}
+
 impl Run {
     /// The run's id.
     pub fn id(&self) -> pb::WfRunId {

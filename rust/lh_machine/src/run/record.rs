@@ -5,7 +5,14 @@ use std::sync::Arc;
 use prost::{Message, encoding};
 
 use super::{Run, Stored, correlation, guid_suffix};
-use crate::{internal, key, spec::Spec, state::Corrupt};
+use crate::{
+    internal::{self, deadline::Kind},
+    key,
+    mutants::{self, Mutant},
+    pb::thread_halt_reason::Reason,
+    spec::Spec,
+    state::Corrupt,
+};
 
 /// How many closed NodeRuns a live run keeps inside its own record. Above it they get records of their own, so that
 /// a run with 100,000 NodeRuns does not rewrite them at every flush; below it a finished run is one write.
@@ -43,7 +50,10 @@ pub fn encode(run: &Run) -> Vec<u8> {
     if run.moved_ms != 0 {
         encoding::int64::encode(12, &run.moved_ms, &mut buffer);
     }
-    for posted in run.events.posted() {
+    let is_kept = |posted: &&internal::PostedEvent| {
+        !mutants::is_on(Mutant::ClaimedEventLostAtFlush) || posted.event.as_ref().is_some_and(|event| !event.claimed)
+    };
+    for posted in run.events.posted().filter(is_kept) {
         encoding::message::encode(20, posted, &mut buffer);
     }
     for thrown in run.events.thrown() {
@@ -118,9 +128,23 @@ pub fn into_run(key: Vec<u8>, record: internal::RunRecord, spec: Arc<Spec>, reco
         correlation: record.correlation.map(Box::new),
         stored: Stored { record_bytes, armed: record.armed_ms != 0, ..Stored::default() },
     };
+    forget_by_mutation(&mut run);
     run.stored.index = crate::index::of_run(&run).into_keys().collect();
     run.stored.bytes = run.footprint();
     run
+}
+
+/// What planted bugs forget of a run that comes from the store; nothing without them.
+fn forget_by_mutation(run: &mut Run) {
+    if mutants::is_on(Mutant::UserTaskDeadlineLostAtRestart) {
+        let is_of_user_task = |kind: &Option<Kind>| matches!(kind, Some(Kind::UserTaskTrigger(_)));
+        run.deadlines.retain(|deadline| !is_of_user_task(&deadline.kind));
+    }
+    if mutants::is_on(Mutant::StopLostAtRestart) {
+        for thread in &mut run.wf_run.thread_runs {
+            thread.halt_reasons.retain(|present| !matches!(present.reason, Some(Reason::ManualHalt(_))));
+        }
+    }
 }
 
 fn node_key(node: &internal::NodeRecord) -> Option<(i32, i32)> {

@@ -134,7 +134,9 @@ impl State {
         self.residence.absent.remove(key);
         let grave = internal::RunRecord { children: left.values().cloned().collect(), ..Default::default() };
         let value = (!left.is_empty()).then(|| record::with_format(&grave));
-        self.writes.insert(key.to_vec(), value);
+        if !mutants::is_on(Mutant::DeletedRunKeptInStore) {
+            self.writes.insert(key.to_vec(), value);
+        }
         self.residence.gone.insert(key.to_vec(), (self.flush.taken + 1, left));
     }
 

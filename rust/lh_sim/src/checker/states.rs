@@ -6,29 +6,27 @@ use super::{Index, Violation};
 use crate::history::{AttemptView, NodeView, RunView, TaskView, is_final, is_final_attempt};
 
 pub(super) fn check(index: &Index<'_>, violations: &mut Vec<Violation>) {
+    for (run, before, sight, view) in index.pairs() {
+        let is_rescued = index.is_rescued(run, sight.line);
+        compare(run, before, view, is_rescued, violations);
+    }
     for (run, sights) in &index.sights {
-        let mut before: Option<&RunView> = None;
-        for view in sights.iter().filter_map(|sight| sight.view) {
-            if let Some(before) = before {
-                compare(run, before, view, violations);
-            }
-            times(run, view, violations);
-            before = Some(view);
-        }
+        sights.iter().filter_map(|sight| sight.view).for_each(|view| times(run, view, violations));
     }
 }
 
-fn compare(run: &str, before: &RunView, now: &RunView, violations: &mut Vec<Violation>) {
-    if !may_follow(&before.status, &now.status) {
+fn compare(run: &str, before: &RunView, now: &RunView, is_rescued: bool, violations: &mut Vec<Violation>) {
+    if !may_follow(&before.status, &now.status, is_rescued) {
         broken(violations, format!("WfRun {run} went from {} to {}", before.status, now.status));
     }
+    threads(run, before, now, is_rescued, violations);
     let nodes: BTreeMap<(i32, i32), &NodeView> =
         now.nodes.iter().map(|node| ((node.thread, node.position), node)).collect();
     for old in &before.nodes {
         let place = (old.thread, old.position);
         match nodes.get(&place) {
             None => broken(violations, format!("NodeRun {place:?} of {run} is gone")),
-            Some(new) if new.node != old.node || (is_final(&old.status) && **new != *old) => {
+            Some(new) if new.node != old.node || (is_final(&old.status) && **new != *old && !fails_again(old, new)) => {
                 broken(violations, format!("NodeRun {place:?} of {run} was {old:?} and is {new:?}"));
             }
             Some(_) => {}
@@ -39,6 +37,27 @@ fn compare(run: &str, before: &RunView, now: &RunView, violations: &mut Vec<Viol
         match tasks.get(old.task.as_str()) {
             None => broken(violations, format!("TaskRun {} is gone", old.task)),
             Some(new) => compare_attempts(old, new, violations),
+        }
+    }
+}
+
+/// A NodeRun that failed can fail once more, with an interrupt of its thread.
+fn fails_again(old: &NodeView, new: &NodeView) -> bool {
+    let has_failed = |node: &NodeView| matches!(node.status.as_str(), "ERROR" | "EXCEPTION");
+    has_failed(old) && has_failed(new) && old.failures < new.failures
+}
+
+fn threads(run: &str, before: &RunView, now: &RunView, is_rescued: bool, violations: &mut Vec<Violation>) {
+    for old in &before.threads {
+        match now.threads.iter().find(|thread| thread.number == old.number) {
+            None => broken(violations, format!("ThreadRun {} of {run} is gone", old.number)),
+            Some(new)
+                if (&old.kind, old.parent) != (&new.kind, new.parent)
+                    || (is_final(&old.status) && !may_follow(&old.status, &new.status, is_rescued)) =>
+            {
+                broken(violations, format!("ThreadRun of {run} was {old:?} and is {new:?}"));
+            }
+            Some(_) => {}
         }
     }
 }
@@ -67,10 +86,11 @@ fn rank(attempt: &AttemptView) -> u8 {
     }
 }
 
-fn may_follow(before: &str, now: &str) -> bool {
+fn may_follow(before: &str, now: &str, is_rescued: bool) -> bool {
     match before {
         _ if before == now => true,
         "STARTING" => true,
+        "ERROR" => is_rescued,
         "RUNNING" | "HALTING" | "HALTED" => now != "STARTING",
         _ => false,
     }

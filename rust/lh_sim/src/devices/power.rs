@@ -3,12 +3,14 @@
 use std::{
     io,
     sync::{
-        Mutex, PoisonError,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
 };
 
 use tokio::sync::Notify;
+
+use crate::limit::Limit;
 
 /// What happens to an operation of disk or store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,12 +39,13 @@ pub struct Power {
     failed: AtomicBool,
     changed: Notify,
     state: Mutex<(u64, Mishaps)>,
+    limit: Arc<Limit>,
 }
 
 impl Power {
-    /// A process that meets these mishaps.
-    pub fn new(mishaps: Mishaps) -> Self {
-        Self { state: Mutex::new((0, mishaps)), ..Self::default() }
+    /// A process that meets these mishaps; everything it does counts.
+    pub fn new(mishaps: Mishaps, limit: Arc<Limit>) -> Self {
+        Self { limit, state: Mutex::new((0, mishaps)), ..Self::default() }
     }
 
     /// Ends the process.
@@ -78,6 +81,7 @@ impl Power {
         if self.is_off() {
             return Fate::Ends;
         }
+        self.limit.step();
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.0 += 1;
         let (count, mishaps) = *state;

@@ -7,6 +7,7 @@ use super::{assign, is_blank, is_open, log, trigger, user_task};
 use crate::{
     Code, Rejected,
     internal::UserTaskState,
+    mutants::{self, Mutant},
     pb::{self, UserTaskRunStatus, user_task_event::Event, variable_value::Value},
     run::Run,
     state::Context,
@@ -25,7 +26,7 @@ pub fn complete(
     request: &pb::CompleteUserTaskRunRequest,
     context: &Context<'_>,
 ) -> Result<(), Rejected> {
-    let Some(task) = user_task(run, place).filter(|task| is_open(task)) else { return Ok(()) };
+    let Some(task) = user_task(run, place).filter(|task| may_complete(task)) else { return Ok(()) };
     if is_blank(&request.user_id) {
         return Err(Rejected::invalid("UserId can't be empty"));
     }
@@ -52,6 +53,10 @@ pub fn complete(
     record.user_task_state = Some(UserTaskState { output: Some(output), failure: None });
     trigger::forget(run, place);
     Ok(())
+}
+
+fn may_complete(task: &pb::UserTaskRun) -> bool {
+    is_open(task) || mutants::is_on(Mutant::CompletedAgain)
 }
 
 fn check(definition: &pb::UserTaskDef, results: &Results) -> Result<(), Rejected> {
