@@ -33,6 +33,8 @@ pub struct Built {
     pub fetch: Vec<(Queue, Vec<Vec<u8>>)>,
     /// Polls that were taken in vain.
     pub returned: Vec<u64>,
+    /// Queues that have entries, of which some are claimed.
+    pub fed: Vec<Queue>,
 }
 
 impl Claims {
@@ -102,6 +104,9 @@ impl Claims {
             if queued > limits::CLAIMS_PER_QUEUE {
                 self.due.insert(queue.clone());
             }
+        }
+        if queued > 0 && !polls.is_empty() {
+            built.fed.push(queue.clone());
         }
         let mut missing = Vec::new();
         for (before, poll) in polls.into_iter().enumerate() {

@@ -64,6 +64,7 @@ impl<C: Consensus> Replica<C> {
             }
             let Waiting { command, answer, pins, bytes: length, .. } = waiting;
             bytes += length;
+            self.queued.remove(length);
             chosen.commands.push(command);
             chosen.answers.push(answer);
             chosen.pins.extend(pins);
@@ -74,6 +75,8 @@ impl<C: Consensus> Replica<C> {
 
     fn append_claims(&mut self, commands: &mut Vec<Command>) {
         let built = self.claims.build(&self.parts.state, self.parts.polls.as_ref(), commands);
+        let now_ns = self.parts.clock.monotonic_ns();
+        built.fed.iter().for_each(|queue| self.strain.fed(now_ns, queue));
         commands.extend(built.commands);
         if !built.returned.is_empty() {
             self.parts.effector.return_polls(built.returned);

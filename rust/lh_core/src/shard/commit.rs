@@ -101,7 +101,8 @@ impl<C: Consensus> Replica<C> {
                 records.extend(entries.into_iter().map(|entry| entry.into_record(shard)));
                 let events = self.parts.events.0.clone();
                 // The shard may be gone when the log answers.
-                let done = move || drop(events.send(Event::Persisted(number)));
+                let clock = self.parts.clock.clone();
+                let done = move || drop(events.send(Event::Persisted { ready: number, at_ns: clock.monotonic_ns() }));
                 self.parts.log.append(records, Some(Box::new(done)));
             }
             for entry in committed {
@@ -241,6 +242,8 @@ impl<C: Consensus> Replica<C> {
         }
         self.answer_acknowledged();
         self.claims.applied(&self.parts.state, self.parts.polls.as_ref());
+        let state = &self.parts.state;
+        self.strain.look(self.parts.clock.monotonic_ns(), |(tenant, task_def)| state.queue_length(tenant, task_def));
     }
 
     fn answer(&mut self, answer: Answer, answered: Answered, at_once: bool) {

@@ -51,6 +51,29 @@ pub const QUEUED_BEFORE_NEW_RUNS_ARE_REFUSED: usize = 8192;
 /// Commands that may wait in a shard before every command that somebody waits for is refused.
 pub const QUEUED_BEFORE_ALL_IS_REFUSED: usize = 65_536;
 
+/// The part of a shard's memory for runs that waiting commands may take, encoded, before new runs are refused: 1 / this.
+pub const QUEUED_SHARE_BEFORE_NEW_RUNS_ARE_REFUSED: usize = 4;
+
+/// The same before every command that somebody waits for is refused.
+pub const QUEUED_SHARE_BEFORE_ALL_IS_REFUSED: usize = 2;
+
+/// Bytes that may always wait, however little memory there is: some of the largest commands.
+pub const QUEUED_BYTES_MIN: usize = 4 << 20;
+
+/// From this on a shard is late, in ns: a sync is done and the shard hears of it so much later. Everything else on its
+/// thread waits as long.
+pub const LATE_NS: u64 = 2_000_000;
+
+/// Time over which lateness is smoothed, in ns.
+pub const STRAIN_SMOOTHING_NS: f64 = 50_000_000.0;
+
+/// Tasks that may wait, in queues that workers take from, before a late shard refuses new runs: at full speed a fifth of
+/// a second of work, more than all workers can take before the shard looks again.
+pub const TASKS_BEFORE_NEW_RUNS_ARE_REFUSED: usize = 4096;
+
+/// A queue that no worker took from for this long does not count, in ns.
+pub const FED_NS: u64 = 1_000_000_000;
+
 /// Commands whose records are being fetched at one time; more wait their turn, so that a hundred thousand sleepers that
 /// wake at once do not sit in memory at once.
 pub const FETCHING_COMMANDS: usize = 2048;
