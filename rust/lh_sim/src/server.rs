@@ -105,7 +105,7 @@ pub fn open(
         flush_slice: 1,
         failure: failure.clone(),
     };
-    let runner = Arc::new(Runner::new(clock.clone(), failure));
+    let runner = Arc::new(Runner::new(clock.clone(), failure, usize::MAX));
     let stores = devices.stores.iter().map(|store| Arc::new(store.clone()) as Arc<dyn Store>).collect();
     let effector: Arc<dyn Effector> = runner.clone();
     let polls: Arc<dyn ClaimSource> = runner.tasks.clone();

@@ -90,7 +90,7 @@ async fn open(plan: Plan) -> io::Result<(Server, Started)> {
         // Only a start listens.
         let _ = fails.send(());
     });
-    let runner = Arc::new(Runner::new(environment.clock.clone(), failed.clone()));
+    let runner = Arc::new(Runner::new(environment.clock.clone(), failed.clone(), settings.call_memory_bytes / 2));
     let config = ShardsConfig {
         cluster: directory.identity.cluster,
         run_shards: settings.run_shards,
@@ -243,5 +243,7 @@ fn parts(
         identities,
         advertised: settings.advertise.clone().unwrap_or_else(|| address::reachable(address)),
         version: settings.version.clone(),
+        max_connections: settings.max_connections,
+        call_memory_bytes: settings.call_memory_bytes,
     }
 }

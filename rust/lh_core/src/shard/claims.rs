@@ -33,8 +33,10 @@ pub struct Built {
     pub fetch: Vec<(Queue, Vec<Vec<u8>>)>,
     /// Polls that were taken in vain.
     pub returned: Vec<u64>,
-    /// Queues that have entries, of which some are claimed.
-    pub fed: Vec<Queue>,
+    /// Polls that are claimed for.
+    pub claimed: usize,
+    /// Tasks that wait in their queues, those that are claimed included.
+    pub waiting: usize,
 }
 
 impl Claims {
@@ -105,8 +107,9 @@ impl Claims {
                 self.due.insert(queue.clone());
             }
         }
-        if queued > 0 && !polls.is_empty() {
-            built.fed.push(queue.clone());
+        if !polls.is_empty() {
+            built.waiting += queued;
+            built.claimed += polls.len();
         }
         let mut missing = Vec::new();
         for (before, poll) in polls.into_iter().enumerate() {

@@ -27,6 +27,8 @@ pub struct InFlight {
     pub answers: Vec<Option<Answer>>,
     /// Records kept in memory for it.
     pub pins: Vec<Vec<u8>>,
+    /// When it was closed, on the monotonic clock.
+    pub closed_ns: u64,
 }
 
 /// An answer to a command whose messages other shards have not all applied.
@@ -101,8 +103,7 @@ impl<C: Consensus> Replica<C> {
                 records.extend(entries.into_iter().map(|entry| entry.into_record(shard)));
                 let events = self.parts.events.0.clone();
                 // The shard may be gone when the log answers.
-                let clock = self.parts.clock.clone();
-                let done = move || drop(events.send(Event::Persisted { ready: number, at_ns: clock.monotonic_ns() }));
+                let done = move || drop(events.send(Event::Persisted(number)));
                 self.parts.log.append(records, Some(Box::new(done)));
             }
             for entry in committed {
@@ -150,6 +151,7 @@ impl<C: Consensus> Replica<C> {
             Some(mine) if mine.position == position => {
                 self.apply_batch(&mine.batch, mine.answers);
                 mine.pins.iter().for_each(|key| self.parts.state.unpin(key));
+                self.strain.applied(self.parts.clock.monotonic_ns().saturating_sub(mine.closed_ns));
             }
             lost => {
                 self.lose(lost);
@@ -242,8 +244,6 @@ impl<C: Consensus> Replica<C> {
         }
         self.answer_acknowledged();
         self.claims.applied(&self.parts.state, self.parts.polls.as_ref());
-        let state = &self.parts.state;
-        self.strain.look(self.parts.clock.monotonic_ns(), |(tenant, task_def)| state.queue_length(tenant, task_def));
     }
 
     fn answer(&mut self, answer: Answer, answered: Answered, at_once: bool) {

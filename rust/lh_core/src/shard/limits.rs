@@ -60,19 +60,26 @@ pub const QUEUED_SHARE_BEFORE_ALL_IS_REFUSED: usize = 2;
 /// Bytes that may always wait, however little memory there is: some of the largest commands.
 pub const QUEUED_BYTES_MIN: usize = 4 << 20;
 
-/// From this on a shard is late, in ns: a sync is done and the shard hears of it so much later. Everything else on its
-/// thread waits as long.
-pub const LATE_NS: u64 = 2_000_000;
+/// From this time of a batch on, in ns, a shard counts as slow: its log or its thread has more to do than is good for
+/// anybody's latency.
+pub const SLOW_BATCH_NS: f64 = 5_000_000.0;
 
-/// Time over which lateness is smoothed, in ns.
-pub const STRAIN_SMOOTHING_NS: f64 = 50_000_000.0;
+/// From this many claims per batch on workers count as waiting for the server, and not the server for workers.
+pub const CLAIMS_OF_BUSY_WORKERS: f64 = 16.0;
 
-/// Tasks that may wait, in queues that workers take from, before a late shard refuses new runs: at full speed a fifth of
-/// a second of work, more than all workers can take before the shard looks again.
-pub const TASKS_BEFORE_NEW_RUNS_ARE_REFUSED: usize = 4096;
+/// Tasks that may wait, as a multiple of the claims of a batch, before a slow shard with busy workers refuses new runs:
+/// what is left is enough for the next batch, so refusing costs no throughput. Runs beyond it would only be in memory, and
+/// be written by every flush.
+pub const CLAIMS_THAT_MAY_WAIT: f64 = 2.0;
 
-/// A queue that no worker took from for this long does not count, in ns.
-pub const FED_NS: u64 = 1_000_000_000;
+/// Tasks that may always wait.
+pub const TASKS_THAT_MAY_WAIT: f64 = 256.0;
+
+/// Claims for each of which an overloaded shard still takes a new run: a long queue drains, and new work is not starved.
+pub const CLAIMS_PER_START: f64 = 64.0;
+
+/// Weight of the latest batch in what is known of the usual one.
+pub const BATCH_WEIGHT: f64 = 0.125;
 
 /// Commands whose records are being fetched at one time; more wait their turn, so that a hundred thousand sleepers that
 /// wake at once do not sit in memory at once.

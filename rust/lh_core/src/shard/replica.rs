@@ -15,7 +15,7 @@ use std::{
     time::Duration,
 };
 
-use lh_machine::{Command, State, needs};
+use lh_machine::{Command, State, internal::command::Kind, needs};
 use tokio::{
     sync::mpsc::{UnboundedReceiver, UnboundedSender},
     time::Instant,
@@ -41,13 +41,8 @@ use crate::ports::{ClaimSource, Clock, Effector, Entropy, Failure, ShardMessage,
 /// What a shard's own chores tell it.
 #[derive(Debug)]
 pub enum Event {
-    /// Everything up to this ready of the consensus is synced, since this time.
-    Persisted {
-        /// Number of the ready.
-        ready: u64,
-        /// Monotonic time.
-        at_ns: u64,
-    },
+    /// Everything up to this ready of the consensus is synced.
+    Persisted(u64),
     /// Stored values, by ticket.
     Fetched(Vec<(u64, Values)>),
     /// The flush set is in the store.
@@ -249,11 +244,7 @@ impl<C: Consensus> Replica<C> {
 
     fn event(&mut self, event: Event) {
         match event {
-            Event::Persisted { ready, at_ns } => {
-                let now_ns = self.parts.clock.monotonic_ns();
-                self.strain.turn(now_ns, now_ns.saturating_sub(at_ns));
-                self.parts.consensus.persisted(ready);
-            }
+            Event::Persisted(ready) => self.parts.consensus.persisted(ready),
             Event::Fetched(results) => results.into_iter().for_each(|(ticket, values)| self.fetched(ticket, values)),
             Event::Flushed => self.checkpoint.written = true,
             Event::Failed(message) => self.fail(format!("shard {}: {message}", self.parts.shard)),
@@ -394,7 +385,9 @@ impl<C: Consensus> Replica<C> {
     /// come back only after a restart.
     fn admit(&mut self, command: Command, answer: Option<Answer>) {
         let mut waiting = Waiting::new(command, answer);
-        let room = self.queued.room(waiting.bytes, self.parts.memory_bytes, self.strain.is_strained());
+        let is_start = matches!(waiting.command.kind, Some(Kind::RunWf(_)));
+        let is_strained = is_start && !self.strain.lets_start();
+        let room = self.queued.room(waiting.bytes, self.parts.memory_bytes, is_strained);
         if let Some(reason) = overload(&waiting.command, room, self.parts.space.get())
             && let Some(answer) = waiting.answer.take()
         {

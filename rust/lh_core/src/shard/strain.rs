@@ -1,52 +1,56 @@
-//! Whether new runs are more than the server can do: it is late, and workers have more to take than they can.
+//! Whether new runs are more than the server can do: batches are slow, workers wait for the server, and enough tasks wait
+//! for them.
 //!
-//! A long queue alone says nothing, because its workers may be away. A late server alone says nothing either, because
-//! each caller waits for his answer before he asks again. Both together mean that runs start faster than they are worked
-//! on: then every further start takes time away from tasks, and refusing it costs no throughput, since what waits is
-//! enough for the workers.
+//! A long queue alone says nothing, because its workers may be away or slow; slow batches alone say nothing either, the
+//! disk may be so. All together mean that runs start faster than they are worked on: then every further start takes time
+//! and space away from tasks, and refusing it costs no throughput, since what waits is enough for the workers.
 
-use std::collections::BTreeMap;
-
-use super::{claims::Queue, limits};
+use super::limits;
 
 /// What is known of it.
 #[derive(Debug, Default)]
 pub struct Strain {
-    /// How late the shard has its turn after a sync in ns, smoothed.
-    late_ns: f64,
-    seen_ns: u64,
-    /// Queues that gave tasks away, and when they did last.
-    fed: BTreeMap<Queue, u64>,
-    is_strained: bool,
+    /// Time from the close of a batch until it was applied in ns, smoothed.
+    batch_ns: f64,
+    /// Polls that were claimed for per batch, smoothed.
+    claims: f64,
+    /// Tasks that wait in the queues that the last batch claimed of.
+    waiting: f64,
+    /// Starts that may be let in all the same.
+    starts: f64,
 }
 
 impl Strain {
-    /// The shard has its turn `late_ns` after a sync was done.
-    pub fn turn(&mut self, now_ns: u64, late_ns: u64) {
-        let elapsed_ns = now_ns.saturating_sub(self.seen_ns) as f64;
-        let weight = 1.0 - (-elapsed_ns / limits::STRAIN_SMOOTHING_NS).exp();
-        self.late_ns += (late_ns as f64 - self.late_ns) * weight;
-        self.seen_ns = now_ns;
+    /// A batch is closed with so many claims, of queues in which so many tasks wait.
+    pub fn closed(&mut self, claims: usize, waiting: usize) {
+        self.claims += (claims as f64 - self.claims) * limits::BATCH_WEIGHT;
+        self.waiting = waiting as f64;
+        let starts = self.starts + claims as f64 / limits::CLAIMS_PER_START;
+        self.starts = starts.min(self.claims.max(1.0));
     }
 
-    /// Polls of this queue are claimed for.
-    pub fn fed(&mut self, now_ns: u64, queue: &Queue) {
-        match self.fed.get_mut(queue) {
-            Some(at) => *at = now_ns,
-            None => drop(self.fed.insert(queue.clone(), now_ns)),
+    /// A batch was applied so long after its close.
+    pub fn applied(&mut self, took_ns: u64) {
+        self.batch_ns += (took_ns as f64 - self.batch_ns) * limits::BATCH_WEIGHT;
+    }
+
+    /// Whether a run may start now.
+    pub fn lets_start(&mut self) -> bool {
+        if !self.is_overloaded() {
+            return true;
         }
+        let is_let = self.starts >= 1.0;
+        if is_let {
+            self.starts -= 1.0;
+        }
+        is_let
     }
 
-    /// Looks again; `length` tells how many tasks wait in a queue.
-    pub fn look(&mut self, now_ns: u64, length: impl Fn(&Queue) -> usize) {
-        self.fed.retain(|_, at| now_ns.saturating_sub(*at) < limits::FED_NS);
-        self.is_strained = self.late_ns >= limits::LATE_NS as f64
-            && self.fed.keys().map(length).sum::<usize>() >= limits::TASKS_BEFORE_NEW_RUNS_ARE_REFUSED;
-    }
-
-    /// True while new runs are better refused.
-    pub fn is_strained(&self) -> bool {
-        self.is_strained
+    fn is_overloaded(&self) -> bool {
+        let enough = (self.claims * limits::CLAIMS_THAT_MAY_WAIT).max(limits::TASKS_THAT_MAY_WAIT);
+        self.batch_ns >= limits::SLOW_BATCH_NS
+            && self.claims >= limits::CLAIMS_OF_BUSY_WORKERS
+            && self.waiting >= enough
     }
 }
 
@@ -54,43 +58,37 @@ impl Strain {
 mod tests {
     use super::*;
 
-    const MS: u64 = 1_000_000;
-
-    fn queue() -> Queue {
-        ("default".to_owned(), "charge".to_owned())
-    }
-
-    /// Neither lateness nor a long queue alone is overload; both together are, until one of them ends.
-    #[test]
-    fn late_and_more_work_than_the_workers_take() {
-        let many = |_: &Queue| limits::TASKS_BEFORE_NEW_RUNS_ARE_REFUSED;
-        let few = |_: &Queue| limits::TASKS_BEFORE_NEW_RUNS_ARE_REFUSED - 1;
+    /// What a shard knows after many such batches.
+    fn after(batch_ns: f64, claims: usize, waiting: usize) -> Strain {
         let mut strain = Strain::default();
-        strain.fed(1_000 * MS, &queue());
-        strain.turn(1_000 * MS, 0);
-        strain.look(1_000 * MS, many);
-        assert!(!strain.is_strained(), "in time");
-        for step in 1..=20 {
-            strain.turn((1_000 + step * 10) * MS, 2 * limits::LATE_NS);
+        for _ in 0..100 {
+            strain.closed(claims, waiting);
+            strain.applied(batch_ns as u64);
         }
-        strain.look(1_200 * MS, few);
-        assert!(!strain.is_strained(), "the workers keep up");
-        strain.look(1_200 * MS, many);
-        assert!(strain.is_strained());
-        strain.turn(2_000 * MS, 0);
-        strain.look(2_000 * MS - 1, many);
-        assert!(!strain.is_strained(), "in time again");
+        strain
     }
 
-    /// Queues whose workers are away do not count: runs may be started for them all the same.
+    /// Slow batches, busy workers and a long queue: only all together are overload.
     #[test]
-    fn nobody_works_on_the_queue() {
-        let mut strain = Strain::default();
-        strain.fed(1_000 * MS, &queue());
-        strain.turn(1_000 * MS, 2 * limits::LATE_NS);
-        strain.look(1_000 * MS, |_| usize::MAX);
-        assert!(strain.is_strained());
-        strain.look(1_000 * MS + limits::FED_NS, |_| usize::MAX);
-        assert!(!strain.is_strained());
+    fn one_sign_alone_is_no_overload() {
+        let slow = 2.0 * limits::SLOW_BATCH_NS;
+        assert!(after(slow, 100, 1_000).is_overloaded());
+        assert!(!after(slow / 4.0, 100, 1_000).is_overloaded(), "the server is quick");
+        assert!(!after(slow, 10, 1_000_000).is_overloaded(), "the workers are slow");
+        assert!(!after(slow, 0, 1_000_000).is_overloaded(), "there are no workers");
+        assert!(!after(slow, 500, 999).is_overloaded(), "the workers would have nothing to do soon");
+    }
+
+    /// An overloaded shard lets one run start for so many claims, so new work is not starved by a long queue.
+    #[test]
+    fn a_few_runs_are_let_in() {
+        let mut strain = after(2.0 * limits::SLOW_BATCH_NS, 128, 1_000_000);
+        while strain.lets_start() {}
+        let mut let_in = 0;
+        for _ in 0..100 {
+            strain.closed(128, 1_000_000);
+            let_in += (0..1_000).filter(|_| strain.lets_start()).count();
+        }
+        assert_eq!(let_in, 100 * 128 / limits::CLAIMS_PER_START as usize);
     }
 }
