@@ -21,7 +21,9 @@ def test_every_field_has_one_setting() -> None:
 
 def test_no_flag_is_needed() -> None:
     """Defaults as documented."""
-    assert from_arguments([], "lh") == ServerConfig(Path("lh-data"), "127.0.0.1:2023", None, None, 1 << 30, 10_000, 10.0)
+    assert from_arguments([], "lh") == ServerConfig(
+        Path("lh-data"), "127.0.0.1:2023", None, None, 1 << 30, 10_000, 10.0
+    )
 
 
 def test_flags() -> None:

@@ -108,7 +108,7 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         "max_connections", "N", "10000", parse_connections, "count",
-        "Further connections are refused at once; each takes some 30 KB and an open file, so the system may allow fewer.",
+        "Further connections are refused. Each takes some 30 KB and an open file; the system may allow fewer.",
     ),
     Setting(
         "drain_seconds", "SECONDS", "10", parse_seconds, "seconds",

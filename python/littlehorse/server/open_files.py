@@ -1,4 +1,4 @@
-"""Open files: each connection is one, and the tables of the stores are many; one without the other would stop the server."""
+"""Open files: each connection is one, and the stores need many; a store that gets none would stop the server."""
 
 from __future__ import annotations
 

@@ -67,13 +67,13 @@ pub const SLOW_BATCH_NS: f64 = 5_000_000.0;
 /// From this many claims per batch on workers count as waiting for the server, and not the server for workers.
 pub const CLAIMS_OF_BUSY_WORKERS: f64 = 16.0;
 
-/// Tasks that may wait, as a multiple of the claims of a batch, before a slow shard with busy workers refuses new runs:
-/// what is left is enough for the next batch, so refusing costs no throughput. Runs beyond it would only be in memory, and
-/// be written by every flush.
-pub const CLAIMS_THAT_MAY_WAIT: f64 = 2.0;
+/// Tasks that may wait, as a share of the claims of a batch, before a slow shard with busy workers refuses new runs: the
+/// reports of those workers bring the next tasks, so refusing costs no throughput. Waiting costs much: each run lives
+/// longer, so more flushes write it.
+pub const SHARE_OF_CLAIMS_THAT_MAY_WAIT: f64 = 0.5;
 
 /// Tasks that may always wait.
-pub const TASKS_THAT_MAY_WAIT: f64 = 256.0;
+pub const TASKS_THAT_MAY_WAIT: f64 = 32.0;
 
 /// Claims for each of which an overloaded shard still takes a new run: a long queue drains, and new work is not starved.
 pub const CLAIMS_PER_START: f64 = 64.0;

@@ -1,5 +1,5 @@
-//! Whether new runs are more than the server can do: batches are slow, workers wait for the server, and enough tasks wait
-//! for them.
+//! Whether new runs are more than the server can do: batches are slow, workers wait for the server, and still tasks wait for
+//! them.
 //!
 //! A long queue alone says nothing, because its workers may be away or slow; slow batches alone say nothing either, the
 //! disk may be so. All together mean that runs start faster than they are worked on: then every further start takes time
@@ -47,7 +47,7 @@ impl Strain {
     }
 
     fn is_overloaded(&self) -> bool {
-        let enough = (self.claims * limits::CLAIMS_THAT_MAY_WAIT).max(limits::TASKS_THAT_MAY_WAIT);
+        let enough = (self.claims * limits::SHARE_OF_CLAIMS_THAT_MAY_WAIT).max(limits::TASKS_THAT_MAY_WAIT);
         self.batch_ns >= limits::SLOW_BATCH_NS
             && self.claims >= limits::CLAIMS_OF_BUSY_WORKERS
             && self.waiting >= enough
@@ -76,7 +76,7 @@ mod tests {
         assert!(!after(slow / 4.0, 100, 1_000).is_overloaded(), "the server is quick");
         assert!(!after(slow, 10, 1_000_000).is_overloaded(), "the workers are slow");
         assert!(!after(slow, 0, 1_000_000).is_overloaded(), "there are no workers");
-        assert!(!after(slow, 500, 999).is_overloaded(), "the workers would have nothing to do soon");
+        assert!(!after(slow, 500, 249).is_overloaded(), "the workers take nearly all at once");
     }
 
     /// An overloaded shard lets one run start for so many claims, so new work is not starved by a long queue.
