@@ -196,7 +196,11 @@ impl RunningShards {
         let _ = self.meta().inbox.send(ShardMessage::Meta { answer });
         answered.await.map_err(gone)??;
         for answered in flushed {
-            answered.await.map_err(gone)??;
+            match answered.await.map_err(gone)? {
+                // A disk without room is no reason not to serve what is there.
+                Ok(()) | Err(Failure::Exhausted(_)) => {}
+                Err(failure) => return Err(failure),
+            }
         }
         Ok(())
     }

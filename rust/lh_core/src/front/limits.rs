@@ -20,6 +20,13 @@ pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How often the beginning of a preface that came in pieces is looked at again.
 pub const HANDSHAKE_RECHECK: Duration = Duration::from_millis(20);
 
+/// Connections that are taken per [`ACCEPT_TURN`]: a thousand workers that come back at once are served within a second,
+/// and ten thousand connections of an attacker leave most of the thread to others.
+pub const ACCEPTS_PER_TURN: u32 = 4;
+
+/// See [`ACCEPTS_PER_TURN`].
+pub const ACCEPT_TURN: Duration = Duration::from_millis(2);
+
 /// Connections that are being told that there are too many; further ones are closed without a word.
 pub const MAX_REFUSALS: usize = 256;
 

@@ -9,7 +9,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
     sync::{Notify, Semaphore, watch},
     task::{JoinHandle, JoinSet},
-    time::{sleep, timeout},
+    time::{Instant, sleep, sleep_until, timeout},
 };
 use tonic_health::{
     ServingStatus,
@@ -79,7 +79,9 @@ async fn accept(
     let mut connections = JoinSet::new();
     let places = Arc::new(Semaphore::new(front.parts.max_connections));
     let refusals = Arc::new(Semaphore::new(limits::MAX_REFUSALS));
+    let mut turn = Turn::default();
     loop {
+        turn.begin().await;
         let accepted = tokio::select! {
             _ = stopping.changed() => return connections,
             Some(_) = connections.join_next() => continue,
@@ -100,6 +102,29 @@ async fn accept(
                 refuse(stream).await;
                 drop(turn);
             });
+        }
+    }
+}
+
+/// How many connections were taken lately.
+#[derive(Default)]
+struct Turn {
+    began: Option<Instant>,
+    taken: u32,
+}
+
+impl Turn {
+    /// Waits until another connection may be taken.
+    async fn begin(&mut self) {
+        let ends = self.began.map(|began| began + limits::ACCEPT_TURN).filter(|ends| *ends > Instant::now());
+        match ends {
+            Some(_) if self.taken < limits::ACCEPTS_PER_TURN => self.taken += 1,
+            _ => {
+                if let Some(ends) = ends {
+                    sleep_until(ends).await;
+                }
+                *self = Self { began: Some(Instant::now()), taken: 1 };
+            }
         }
     }
 }

@@ -62,10 +62,10 @@ pub const QUEUED_BYTES_MIN: usize = 4 << 20;
 
 /// From this time of a batch on, in ns, a shard counts as slow: its log or its thread has more to do than is good for
 /// anybody's latency.
-pub const SLOW_BATCH_NS: f64 = 5_000_000.0;
+pub const SLOW_BATCH_NS: f64 = 1_500_000.0;
 
 /// From this many claims per batch on workers count as waiting for the server, and not the server for workers.
-pub const CLAIMS_OF_BUSY_WORKERS: f64 = 16.0;
+pub const CLAIMS_OF_BUSY_WORKERS: f64 = 8.0;
 
 /// Tasks that may wait, as a share of the claims of a batch, before a slow shard with busy workers refuses new runs: the
 /// reports of those workers bring the next tasks, so refusing costs no throughput. Waiting costs much: each run lives

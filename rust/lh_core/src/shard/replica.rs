@@ -47,6 +47,8 @@ pub enum Event {
     Fetched(Vec<(u64, Values)>),
     /// The flush set is in the store.
     Flushed,
+    /// The disk has no room for the flush set; it is tried again until there is room.
+    NoRoom,
     /// The store failed; the shard cannot go on.
     Failed(String),
 }
@@ -246,7 +248,8 @@ impl<C: Consensus> Replica<C> {
         match event {
             Event::Persisted(ready) => self.parts.consensus.persisted(ready),
             Event::Fetched(results) => results.into_iter().for_each(|(ticket, values)| self.fetched(ticket, values)),
-            Event::Flushed => self.checkpoint.written = true,
+            Event::Flushed => self.checkpoint.flushed(),
+            Event::NoRoom => self.checkpoint.refuse_askers(),
             Event::Failed(message) => self.fail(format!("shard {}: {message}", self.parts.shard)),
         }
     }

@@ -74,7 +74,7 @@ mod tests {
         let slow = 2.0 * limits::SLOW_BATCH_NS;
         assert!(after(slow, 100, 1_000).is_overloaded());
         assert!(!after(slow / 4.0, 100, 1_000).is_overloaded(), "the server is quick");
-        assert!(!after(slow, 10, 1_000_000).is_overloaded(), "the workers are slow");
+        assert!(!after(slow, 5, 1_000_000).is_overloaded(), "the workers are slow");
         assert!(!after(slow, 0, 1_000_000).is_overloaded(), "there are no workers");
         assert!(!after(slow, 500, 249).is_overloaded(), "the workers take nearly all at once");
     }

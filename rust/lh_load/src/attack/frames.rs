@@ -50,6 +50,8 @@ pub async fn resets(attack: &Attack, tally: &Arc<Tally>) -> Result<(), String> {
                     tally.note("connections");
                     while reset_one(&requests, &server).await.is_some() {
                         tally.note("resets");
+                        // Making a call never waits, so others would never have their turn.
+                        tokio::task::yield_now().await;
                     }
                 }
                 tokio::time::sleep(PAUSE).await;
