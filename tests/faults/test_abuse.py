@@ -117,7 +117,7 @@ def test_an_attack_harms_nobody_else(
 
 
 def test_a_connection_too_many_is_told_why(server: ServerProcess, bystander: Callable[[], WfRun]) -> None:
-    """Beyond `--max-connections` a client is UNAVAILABLE with the reason; who is connected goes on."""
+    """Calls beyond `--max-connections` are RESOURCE_EXHAUSTED with the reason; who is connected goes on."""
     channels = []
     refusals: list[str] = []
 
@@ -132,7 +132,7 @@ def test_a_connection_too_many_is_told_why(server: ServerProcess, bystander: Cal
         return bool(refusals)
 
     eventually(connect, "a connection is refused")
-    assert refusals[0].startswith("UNAVAILABLE")
+    assert refusals[0].startswith("RESOURCE_EXHAUSTED")
     assert "too many connections" in refusals[0]
     assert len(channels) <= CONNECTIONS
     assert bystander().status == LHStatus.COMPLETED

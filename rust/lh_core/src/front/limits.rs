@@ -30,7 +30,7 @@ pub const ACCEPT_TURN: Duration = Duration::from_millis(2);
 /// Connections that are being told that there are too many; further ones are closed without a word.
 pub const MAX_REFUSALS: usize = 256;
 
-/// How long a refused client may take to close its side.
+/// How long calls of a refused connection are answered, and how long its client may then take to close it.
 pub const REFUSAL_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What a call costs beside its messages: stream, headers, the work on it, what waits in a shard for it.

@@ -1,11 +1,11 @@
 //! Listening, connections with explicit limits, and graceful shutdown.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{convert::Infallible, future::ready, io, sync::Arc, time::Duration};
 
+use http::Response;
 use hyper::{server::conn::http2, service::service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     sync::{Notify, Semaphore, watch},
     task::{JoinHandle, JoinSet},
@@ -17,17 +17,13 @@ use tonic_health::{
     server::{HealthReporter, HealthService},
 };
 
-use crate::front::{Front, limits, outgoing::Exit, pipeline::Pipeline};
+use crate::front::{Front, body::ResponseBody, limits, outgoing::Exit, pipeline::Pipeline, status};
 
 /// Length of the HTTP/2 connection preface.
 const PREFACE_BYTES: usize = 24;
 
 /// Pause after the system could not give us a connection (e.g. no more file descriptors).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-
-/// What a client is told for which there is no place: SETTINGS, as HTTP/2 demands first, then GOAWAY with
-/// ENHANCE_YOUR_CALM and the reason. No stream was looked at, so whatever it sent may be sent again.
-const REFUSAL: &[u8] = b"\0\0\0\x04\0\0\0\0\0\0\0\x1c\x07\0\0\0\0\0\0\0\0\0\0\0\0\x0btoo many connections";
 
 /// A front that serves a listener.
 pub struct Serving {
@@ -129,18 +125,17 @@ impl Turn {
     }
 }
 
-/// Tells a client that there are too many connections. What it sends meanwhile is read, because closing a connection with
-/// unread bytes resets it, and the reset would overtake the refusal.
-async fn refuse(mut stream: TcpStream) {
-    let told = async {
-        stream.write_all(REFUSAL).await?;
-        stream.shutdown().await?;
-        let mut ignored = [0; 1024];
-        while stream.read(&mut ignored).await? > 0 {}
-        io::Result::Ok(())
-    };
-    // Whoever does not listen is not told.
-    let _ = timeout(limits::REFUSAL_TIMEOUT, told).await;
+/// Tells a client that there are too many connections: as the answer to its calls, because what would end the connection
+/// alone makes gRPC clients connect again at once.
+async fn refuse(stream: TcpStream) {
+    let service =
+        service_fn(|_| ready(Ok::<Response<ResponseBody>, Infallible>(status::too_many_connections().into_http())));
+    let mut connection = std::pin::pin!(http2_limits().serve_connection(TokioIo::new(stream), service));
+    if timeout(limits::REFUSAL_TIMEOUT, connection.as_mut()).await.is_err() {
+        connection.as_mut().graceful_shutdown();
+        // Who does not close his side by then is cut.
+        let _ = timeout(limits::REFUSAL_TIMEOUT, connection).await;
+    }
 }
 
 async fn connection(
