@@ -69,7 +69,6 @@ pub async fn reconnects(attack: &Attack, tally: &Arc<Tally>) -> Result<(), Strin
                 let heartbeat = RegisterTaskWorkerRequest {
                     task_worker_id: format!("crowd-{number}"),
                     task_def_id: Some(TaskDefId { name: task_def.clone() }),
-                    ..Default::default()
                 };
                 let path = "/littlehorse.LittleHorse/RegisterTaskWorker";
                 match connection.unary::<_, RegisterTaskWorkerResponse>(path, heartbeat).await {
