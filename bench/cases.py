@@ -57,6 +57,7 @@ def summarize(rounds: Sequence[Drive], durability: Durability) -> Summary:
     summary |= {key: rounds[0][key] for key in SAME_IN_ALL_ROUNDS}
     summary |= durability.as_keys() | {
         "rounds_tasks_per_s": [one["tasks_per_s"] for one in rounds],
+        "refused": sum(sum(one["refused"].values()) for one in rounds),
         "errors": sum(sum(one["errors"].values()) for one in rounds),
         "problems": [problem for one in rounds for problem in problems(one)],
     }

@@ -3,7 +3,21 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from bench import disk, dormant, events, growth, lives, machine, recovery, search, throughput, tree, workers
+from bench import (
+    abuse,
+    disk,
+    dormant,
+    events,
+    growth,
+    lives,
+    machine,
+    overload,
+    recovery,
+    search,
+    throughput,
+    tree,
+    workers,
+)
 from bench.cases import Durability, Summary
 from bench.server import BenchError
 from bench.setting import Setting
@@ -68,6 +82,12 @@ CASES: dict[str, Case] = {
         ),
     ),
     "recovery": Case(recovery.recovery, (Figure("s_per_gb", "s/GB"), Figure("s_per_million_commands", "s"))),
+    "overload": Case(
+        overload.overload, (Figure("kept", "", True), Figure("tasks_per_s", "tasks/s", True), Figure("p99_ms", "ms"))
+    ),
+    "abuse": Case(
+        abuse.abuse, (Figure("worst_p99_ratio", ""), Figure("peak_memory_bytes", "B")), is_quick=False
+    ),
     "growth": Case(growth.growth, (Figure("step_cost_ratio", ""), Figure("stored_cost_ratio", "")), is_quick=False),
 }  # fmt: skip
 

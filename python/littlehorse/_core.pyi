@@ -11,7 +11,8 @@ class EngineConfig:
     Parameters: `data_dir` holds the log (a folder `log` is made in it) and the directory lock; `listen` is HOST:PORT
     (port 0 = any free); `advertise` is the HOST:PORT that workers are told (None = the address listened on);
     `run_shards` >= 1; `lanes` is the number of Python threads for cold handlers; `memory_limit_bytes` bounds the runs
-    kept in memory over all shards; `version` is what GetServerVersion tells, "major.minor.patch[-pre]".
+    kept in memory over all shards, `call_memory_bytes` what calls in progress hold; more than `max_connections`
+    connections at a time are refused; `version` is what GetServerVersion tells, "major.minor.patch[-pre]".
     """
 
     def __new__(
@@ -23,6 +24,8 @@ class EngineConfig:
         run_shards: int,
         lanes: int,
         memory_limit_bytes: int,
+        call_memory_bytes: int,
+        max_connections: int,
         version: str,
     ) -> EngineConfig: ...
 

@@ -12,7 +12,13 @@ def a_drive(tasks_per_s: float = 1000.0, **changes: object) -> Drive:
     figures = dict.fromkeys(("wf_per_s", "driver_cpu_us_per_task", "p50_ms", "p95_ms", "p99_ms"), 1.0)
     settings = dict.fromkeys(("length", "in_flight", "rate_per_s", "payload_bytes", "connections", "polls"), 1)
     total = {"runs_started": 5, "runs_finished": 5, "runs_unfinished": 0, "misdelivered": 0}
-    drive: Drive = {"tasks_per_s": tasks_per_s, "server_cpu_us_per_task": None, "sound": True, "errors": {}}
+    drive: Drive = {
+        "tasks_per_s": tasks_per_s,
+        "server_cpu_us_per_task": None,
+        "sound": True,
+        "errors": {},
+        "refused": {},
+    }
     return drive | figures | settings | {"total": total, "verified": {"runs": 5, "wrong": []}} | changes
 
 

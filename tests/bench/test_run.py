@@ -57,6 +57,7 @@ def test_cases_against_the_real_server(driver: Path, tmp_path: Path) -> None:
         "event",
         "tree",
         "dormant",
+        "overload",
     ]
     assert main(["--quick", "--driver", str(driver), "--out", str(out), "--only", ",".join(names)]) == 0
     result = json.loads(out.read_text(encoding="utf-8"))
@@ -73,7 +74,7 @@ def test_cases_against_the_real_server(driver: Path, tmp_path: Path) -> None:
 def test_cases_are_chosen_by_name() -> None:
     """In the order of the table, without the slow ones unless they are asked for; an unknown name is not ignored."""
     assert registry.chosen("dormant,chain10", False) == ["chain10", "dormant"]
-    assert set(registry.CASES) - set(registry.chosen(None, False)) == {"growth", "tree"}
+    assert set(registry.CASES) - set(registry.chosen(None, False)) == {"abuse", "growth", "tree"}
     assert registry.chosen(None, True) == list(registry.CASES)
     assert set(NAMES) <= set(registry.CASES)
     with pytest.raises(BenchError, match="unknown case chain11; there are transport, chain10"):

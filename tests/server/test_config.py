@@ -21,14 +21,16 @@ def test_every_field_has_one_setting() -> None:
 
 def test_no_flag_is_needed() -> None:
     """Defaults as documented."""
-    assert from_arguments([], "lh") == ServerConfig(Path("lh-data"), "127.0.0.1:2023", None, None, 1 << 30, 10.0)
+    assert from_arguments([], "lh") == ServerConfig(
+        Path("lh-data"), "127.0.0.1:2023", None, None, 1 << 30, 10_000, 10.0
+    )
 
 
 def test_flags() -> None:
     """Each flag is read in its unit."""
     arguments = "--data-dir /d --listen [::1]:0 --advertise lh.example.com:443 --shards 3 --memory-limit 256MiB"
-    arguments += " --drain-seconds 2.5"
-    expected = ServerConfig(Path("/d"), "[::1]:0", "lh.example.com:443", 3, 256 << 20, 2.5)
+    arguments += " --max-connections 500 --drain-seconds 2.5"
+    expected = ServerConfig(Path("/d"), "[::1]:0", "lh.example.com:443", 3, 256 << 20, 500, 2.5)
     assert from_arguments(arguments.split(), "lh") == expected
 
 
@@ -42,6 +44,7 @@ def test_flags() -> None:
         ("--shards two", "is not a number from 1"),
         ("--memory-limit 1", "is too little"),
         ("--memory-limit 1GB", "is not a size"),
+        ("--max-connections 0", "is not a number from 1"),
         ("--drain-seconds -1", "expected one argument|is not a number of seconds"),
         ("--drain-seconds soon", "is not a number of seconds"),
         ("--nonsense", "unrecognized arguments"),

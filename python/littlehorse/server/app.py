@@ -11,7 +11,7 @@ import sys
 import threading
 from collections.abc import Sequence
 
-from littlehorse.server import engine
+from littlehorse.server import engine, open_files
 from littlehorse.server.config import BadSetting, ServerConfig, default_shards, from_arguments
 from littlehorse.server.data_dir import choose, make
 from littlehorse.server.definitions import Definitions
@@ -27,10 +27,11 @@ logger = logging.getLogger(__name__)
 API_VERSION = "1.3.0"
 # Threads for cold handlers. They spend their time waiting for the engine; more would only compete for Python's lock.
 LANES = 8
-# Parts of the memory limit: block caches and write buffers of the stores, and runs held in memory. The rest is for
-# armed wake-ups (some 200 bytes each), connections, and the process itself.
+# Parts of the memory limit: block caches and write buffers of the stores, runs held in memory, and calls in progress
+# with their messages. The rest is for armed wake-ups (some 200 bytes each), connections, and the process itself.
 STORE_SHARE = 0.2
 RUNS_SHARE = 0.25
+CALLS_SHARE = 0.2
 # How often the waiting threads look whether the server stops; a failure itself is reported at once.
 WATCH_MS = 200
 
@@ -61,6 +62,8 @@ class Server:
                 run_shards=directory.run_shards,
                 lanes=LANES,
                 memory_limit_bytes=int(config.memory_limit * RUNS_SHARE),
+                call_memory_bytes=int(config.memory_limit * CALLS_SHARE),
+                max_connections=open_files.connections(config.max_connections, len(directory.stores)),
                 version=API_VERSION,
                 stores=list(self._stores),
                 cold=self._cold,

@@ -17,6 +17,7 @@ from typing import Any
 UNITS = {"": 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 MEMORY_BYTES_MIN = 64 << 20
 SHARDS_MAX = 64
+CONNECTIONS_MAX = 1_000_000
 _BYTES = re.compile(r"(\d+)\s*([KMG]iB|B)?")
 _ADDRESS = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):(\d{1,5})")
 
@@ -44,6 +45,13 @@ def parse_shards(text: str) -> int:
     """A number of shards. Raises ValueError."""
     if not text.isdecimal() or not 1 <= int(text) <= SHARDS_MAX:
         raise ValueError(f"{text!r} is not a number from 1 to {SHARDS_MAX}")
+    return int(text)
+
+
+def parse_connections(text: str) -> int:
+    """A number of connections. Raises ValueError."""
+    if not text.isdecimal() or not 1 <= int(text) <= CONNECTIONS_MAX:
+        raise ValueError(f"{text!r} is not a number from 1 to {CONNECTIONS_MAX}")
     return int(text)
 
 
@@ -96,7 +104,11 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         "memory_limit", "SIZE", "1GiB", parse_bytes, "bytes",
-        "Bounds runs held in memory and the caches and buffers of the store together.",
+        "Bounds runs held in memory, calls in progress, and the caches and buffers of the store together.",
+    ),
+    Setting(
+        "max_connections", "N", "10000", parse_connections, "count",
+        "Further connections are refused. Each takes some 30 KB and an open file; the system may allow fewer.",
     ),
     Setting(
         "drain_seconds", "SECONDS", "10", parse_seconds, "seconds",
@@ -114,6 +126,7 @@ class ServerConfig:
     advertise: str | None
     shards: int | None
     memory_limit: int
+    max_connections: int
     drain_seconds: float
 
 

@@ -18,6 +18,8 @@ def create(
     run_shards: int,
     lanes: int,
     memory_limit_bytes: int,
+    call_memory_bytes: int,
+    max_connections: int,
     version: str,
     stores: list[Store],
     cold: ColdHandler,
@@ -30,6 +32,8 @@ def create(
         run_shards=run_shards,
         lanes=lanes,
         memory_limit_bytes=memory_limit_bytes,
+        call_memory_bytes=call_memory_bytes,
+        max_connections=max_connections,
         version=version,
     )
     return _core.Engine(config, stores, cold)

@@ -25,12 +25,16 @@ _NAMES = {int(code): code.name for code in Code}
 
 
 class RpcError(Exception):
-    """The answer to a refused request. `code` is a gRPC status number, `message` one sentence for the client."""
+    """The answer to a refused request. `code` is a gRPC status number, `message` one sentence for the client.
 
-    def __init__(self, code: int, message: str) -> None:
+    `may_retry`: the request was refused for the moment only, and the client is told when to send it again (08/Q-8).
+    """
+
+    def __init__(self, code: int, message: str, may_retry: bool = False) -> None:
         super().__init__(code, message)
         self.code = int(code)
         self.message = message
+        self.may_retry = may_retry
 
     def __str__(self) -> str:
         return f"{_NAMES.get(self.code, self.code)}: {self.message}"

@@ -2,6 +2,7 @@
 use std::{collections::BTreeMap, str::FromStr, time::Duration};
 
 use crate::{
+    attack::Attack,
     load::{
         plan::{Pace, Plan},
         start::Starts,
@@ -122,6 +123,17 @@ pub fn start(words: &[String]) -> Result<Starts, String> {
     })
 }
 
+/// `lh_load attack`.
+pub fn attack(words: &[String]) -> Result<Attack, String> {
+    let options = Options::parse(words, &["server", "kind", "count", "seconds"])?;
+    Ok(Attack {
+        kind: options.get("kind")?.ok_or("--kind KIND is missing")?,
+        server: options.get("server")?.ok_or("--server HOST:PORT is missing")?,
+        count: options.at_least("count", 4, 1)?,
+        length: options.seconds("seconds", 10.0)?,
+    })
+}
+
 /// `lh_load transport`: no server to name, and nothing to read back, since that server keeps no runs.
 pub fn transport(words: &[String]) -> Result<Plan, String> {
     let known: Vec<&str> =
@@ -173,6 +185,14 @@ mod tests {
         assert!(start(&words("--wf-spec w")).err().unwrap().contains("--server"));
         let starts = start(&words("--server h:1 --wf-spec w --count 7 --variable v")).unwrap();
         assert_eq!((starts.count, starts.in_flight, starts.variable.as_deref()), (7, 64, Some("v")));
+    }
+
+    #[test]
+    fn attacks_have_a_kind() {
+        assert!(attack(&words("--server h:1")).err().unwrap().contains("--kind"));
+        assert!(attack(&words("--server h:1 --kind nonsense")).is_err());
+        let attack = attack(&words("--server h:1 --kind slow-readers --count 7 --seconds 0.5")).unwrap();
+        assert_eq!((attack.kind, attack.count), (crate::attack::Kind::SlowReaders, 7));
     }
 
     #[test]

@@ -9,11 +9,13 @@
 //!                           │ start         many runs of an existing WfSpec
 //!                           │ ledger        what happened: counts, latencies, what must not happen
 //!                           └ verify        reads finished runs back
+//!   attack/                                 what broken and hostile clients do
 //!   transport/                              the server without an engine, for the ratio
 //! ```
 #![forbid(unsafe_code)]
 
 mod arguments;
+mod attack;
 mod load;
 mod process;
 mod transport;
@@ -30,6 +32,8 @@ usage: lh_load chain     --server HOST:PORT [options]   keep runs in flight; mea
        lh_load start     --server HOST:PORT --wf-spec NAME [--count N] [--in-flight N] [--connections N]
                          [--variable NAME]              start N runs of a WfSpec that exists, as fast as it goes;
                                                         each gives VARIABLE a STR of its own
+       lh_load attack    --server HOST:PORT --kind KIND [--count N] [--seconds S]
+                         connections, streams, resets, slow-readers, reconnects, poison or values
        lh_load transport [options]                      `chain` against a server without an engine
        lh_load transport-server --listen HOST:PORT      that server alone; prints `ready HOST:PORT`
 options:
@@ -74,6 +78,7 @@ fn run() -> Result<bool, String> {
     match command.as_str() {
         "chain" => runtime.block_on(drive(arguments::chain(&words)?)),
         "start" => runtime.block_on(start(arguments::start(&words)?)),
+        "attack" => runtime.block_on(attack(arguments::attack(&words)?)),
         "latency" => runtime.block_on(drive(arguments::latency(&words)?)),
         "transport" => {
             let mut plan = arguments::transport(&words)?;
@@ -93,6 +98,11 @@ async fn start(starts: load::start::Starts) -> Result<bool, String> {
     let outcome = load::start::run(starts).await?;
     println!("{}", outcome.json);
     Ok(outcome.sound)
+}
+
+async fn attack(attack: attack::Attack) -> Result<bool, String> {
+    println!("{}", attack::run(attack).await?.json);
+    Ok(true)
 }
 
 async fn drive(plan: load::plan::Plan) -> Result<bool, String> {

@@ -108,7 +108,7 @@ pub fn open(
         flush_slice: 1,
         failure: failure.clone(),
     };
-    let runner = Arc::new(Runner::new(clock.clone(), failure));
+    let runner = Arc::new(Runner::new(clock.clone(), failure, usize::MAX));
     let stores = devices.stores.iter().map(|store| Arc::new(store.clone()) as Arc<dyn Store>).collect();
     let effector: Arc<dyn Effector> = runner.clone();
     let polls: Arc<dyn ClaimSource> = runner.tasks.clone();
@@ -133,7 +133,8 @@ impl Running {
         for handle in &self.handles[..last] {
             let (answer, answered) = oneshot::channel();
             let _ = handle.inbox.send(ShardMessage::Flush { answer });
-            recovered &= matches!(answered.await, Ok(Ok(())));
+            // A store without room says so; it has recovered all the same.
+            recovered &= matches!(answered.await, Ok(Ok(()) | Err(Failure::Exhausted(_))));
         }
         recovered
     }

@@ -25,11 +25,12 @@ pub struct Runner {
 
 impl Runner {
     /// Effects over this clock; `failed` is called with the reason if a message between shards can never be delivered.
-    pub fn new(clock: Arc<dyn Clock>, failed: Arc<dyn Fn(String) + Send + Sync>) -> Self {
+    /// Waiting polls may take `poll_bytes` of memory.
+    pub fn new(clock: Arc<dyn Clock>, failed: Arc<dyn Fn(String) + Send + Sync>, poll_bytes: usize) -> Self {
         let shards = Arc::new(Shards::default());
         Self {
             timers: Arc::new(Timers::new(clock, shards.clone())),
-            tasks: Arc::new(Dispatcher::new(shards.clone())),
+            tasks: Arc::new(Dispatcher::new(shards.clone(), poll_bytes)),
             outbox: Arc::new(Outbox::new(shards.clone(), failed)),
             event_waits: Arc::default(),
             shards,

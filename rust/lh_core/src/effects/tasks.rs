@@ -9,7 +9,7 @@
 //! A claim that takes too long (the shard cannot write) cuts the stream, so that its worker looks elsewhere (TW-25).
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
     sync::{
         Arc, Mutex, MutexGuard,
         atomic::{AtomicUsize, Ordering},
@@ -21,6 +21,7 @@ use lh_machine::{
     internal::{ClaimTask, UnclaimTask, command},
     pb,
 };
+use prost::Message;
 use tokio::{
     sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
     time::{Instant, sleep},
@@ -41,6 +42,8 @@ pub struct Dispatcher {
     state: Mutex<State>,
     /// Waiting polls over all queues, readable without the lock.
     waiting: AtomicUsize,
+    /// What unanswered polls may take, in bytes.
+    poll_bytes_max: usize,
 }
 
 #[derive(Default)]
@@ -52,6 +55,8 @@ struct State {
     reserved: HashMap<u64, Reserved>,
     streams: HashMap<u64, Stream>,
     last_number: u64,
+    /// What unanswered polls take.
+    poll_bytes: usize,
     /// Why streams are cut since shutdown began.
     cut: Option<String>,
 }
@@ -64,6 +69,8 @@ struct Poll {
     stream: u64,
     client_id: String,
     task_worker_version: Option<String>,
+    /// What it takes in memory.
+    bytes: usize,
 }
 
 struct Reserved {
@@ -79,15 +86,22 @@ struct Stream {
     deliveries: UnboundedSender<Delivery>,
     /// Its waiting polls with their TaskDefs: what to withdraw.
     waiting: BTreeMap<u64, Arc<str>>,
+    /// Those of them that are in no queue, because the stream does not read what it got.
+    parked: BTreeMap<u64, Reserved>,
     /// Its polls that claims name.
     reserved: usize,
+    /// Sizes of the tasks that were delivered and that it has not taken yet, in order.
+    unread: VecDeque<usize>,
+    unread_bytes: usize,
+    /// Size of the latest task, for an estimate of those that claims name.
+    task_bytes: usize,
     half_closed: bool,
 }
 
 impl Dispatcher {
-    /// A dispatcher without polls.
-    pub fn new(shards: Arc<Shards>) -> Self {
-        Self { shards, state: Mutex::default(), waiting: AtomicUsize::new(0) }
+    /// A dispatcher without polls, which may take `poll_bytes_max` of memory.
+    pub fn new(shards: Arc<Shards>, poll_bytes_max: usize) -> Self {
+        Self { shards, state: Mutex::default(), waiting: AtomicUsize::new(0), poll_bytes_max }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -105,9 +119,11 @@ impl Dispatcher {
                 continue;
             };
             let task = Box::new(task);
+            state.poll_bytes -= reserved.poll.bytes;
             match state.streams.get_mut(&reserved.poll.stream) {
                 Some(stream) => {
                     stream.reserved -= 1;
+                    stream.note_unread(task.encoded_len());
                     // The stream exists as long as its receiver does: a send cannot fail.
                     let _ = stream.deliveries.send(Delivery::Task { shard, task });
                     stream.finish_if_idle();
@@ -154,18 +170,32 @@ impl Dispatcher {
         let mut state = self.lock();
         for number in polls {
             let Some(reserved) = state.reserved.remove(&number) else { continue };
-            let Some(stream) = state.streams.get_mut(&reserved.poll.stream) else { continue };
-            stream.reserved -= 1;
-            if stream.half_closed {
-                // Its client waits for claims in progress only (TW-34f); this one came to nothing.
-                stream.finish_if_idle();
+            let bytes = reserved.poll.bytes;
+            let stream = state.streams.get_mut(&reserved.poll.stream).filter(|stream| {
+                // The client of a half-closed one waits for claims in progress only (TW-34f).
+                !stream.half_closed
+            });
+            let Some(stream) = stream else {
+                state.poll_bytes -= bytes;
+                if let Some(stream) = state.streams.get_mut(&reserved.poll.stream) {
+                    stream.reserved -= 1;
+                    stream.finish_if_idle();
+                }
                 continue;
+            };
+            stream.reserved -= 1;
+            let unparked = stream.unpark();
+            for (number, reserved) in unparked.into_iter().chain([(number, reserved)]) {
+                waiting.push((reserved.tenant.clone(), reserved.task_def.clone()));
+                state.insert(number, reserved);
+                self.waiting.fetch_add(1, Ordering::Relaxed);
             }
-            waiting.push((reserved.tenant.clone(), reserved.task_def.clone()));
-            state.insert(number, reserved);
-            self.waiting.fetch_add(1, Ordering::Relaxed);
         }
         drop(state);
+        self.announce_all(waiting);
+    }
+
+    fn announce_all(&self, mut waiting: Vec<(Arc<str>, Arc<str>)>) {
         waiting.dedup();
         for (tenant, task_def) in waiting {
             self.announce(&tenant, &task_def);
@@ -207,22 +237,58 @@ impl State {
     /// Takes the waiting polls of a stream away; returns how many there were.
     fn withdraw(&mut self, stream: u64) -> usize {
         let Some(stream) = self.streams.get_mut(&stream) else { return 0 };
-        let withdrawn = std::mem::take(&mut stream.waiting);
+        let all = std::mem::take(&mut stream.waiting);
+        let parked = std::mem::take(&mut stream.parked);
+        self.poll_bytes -= parked.values().map(|parked| parked.poll.bytes).sum::<usize>();
         let tenant = stream.tenant.clone();
-        for (number, task_def) in &withdrawn {
+        let mut withdrawn = 0;
+        for (number, task_def) in &all {
             let Some(queues) = self.queues.get_mut(&tenant) else { continue };
             let Some(queue) = queues.get_mut(task_def) else { continue };
-            queue.remove(number);
+            if let Some(poll) = queue.remove(number) {
+                self.poll_bytes -= poll.bytes;
+                withdrawn += 1;
+            }
             // Empty queues go when a stream goes, not when their last poll is served: that would churn with every task.
             if queue.is_empty() {
                 queues.remove(task_def);
             }
         }
-        withdrawn.len()
+        withdrawn
     }
 }
 
 impl Stream {
+    fn new(tenant: Arc<str>, deliveries: UnboundedSender<Delivery>) -> Self {
+        Self {
+            tenant,
+            deliveries,
+            waiting: BTreeMap::new(),
+            parked: BTreeMap::new(),
+            reserved: 0,
+            unread: VecDeque::new(),
+            unread_bytes: 0,
+            task_bytes: 0,
+            half_closed: false,
+        }
+    }
+
+    fn note_unread(&mut self, bytes: usize) {
+        self.unread.push_back(bytes);
+        self.unread_bytes += bytes;
+        self.task_bytes = bytes;
+    }
+
+    /// True if it has left enough unread, with what claims in progress will bring: it gets no more for now.
+    fn is_behind(&self) -> bool {
+        self.unread_bytes + self.reserved * self.task_bytes > limits::MAX_UNREAD_TASK_BYTES
+    }
+
+    /// Its parked polls, to be put back at their places, if it is behind no longer.
+    fn unpark(&mut self) -> BTreeMap<u64, Reserved> {
+        if self.parked.is_empty() || self.is_behind() { BTreeMap::new() } else { std::mem::take(&mut self.parked) }
+    }
+
     /// After the client closed its side: the last outstanding claim ends the stream with OK (TW-34f).
     fn finish_if_idle(&self) {
         if self.half_closed && self.reserved == 0 {
@@ -241,9 +307,7 @@ impl Polls for Dispatcher {
         state.last_number += 1;
         let number = state.last_number;
         let tenant = state.queues.get_key_value(tenant).map_or_else(|| tenant.into(), |(name, _)| name.clone());
-        state
-            .streams
-            .insert(number, Stream { tenant, deliveries, waiting: BTreeMap::new(), reserved: 0, half_closed: false });
+        state.streams.insert(number, Stream::new(tenant, deliveries));
         (number, receiver)
     }
 
@@ -260,19 +324,44 @@ impl Polls for Dispatcher {
             return Err(Failure::Exhausted("too many polls are waiting on this stream".to_owned()));
         }
         let tenant = owner.tenant.clone();
+        let texts = name.len() + request.client_id.len() + request.task_worker_version.as_ref().map_or(0, String::len);
+        let bytes = limits::POLL_BYTES + texts;
+        if state.poll_bytes + bytes > self.poll_bytes_max {
+            return Err(Failure::Exhausted("too many polls are waiting on this server".to_owned()));
+        }
+        state.poll_bytes += bytes;
         let task_def = match state.shared_names(&tenant, &name) {
             Some((_, task_def)) => task_def,
             None => name.into(),
         };
         state.last_number += 1;
         let number = state.last_number;
-        let poll = Poll { stream, client_id: request.client_id, task_worker_version: request.task_worker_version };
+        let poll =
+            Poll { stream, client_id: request.client_id, task_worker_version: request.task_worker_version, bytes };
         let since = Instant::now();
         state.insert(number, Reserved { poll, since, tenant: tenant.clone(), task_def: task_def.clone() });
         self.waiting.fetch_add(1, Ordering::Relaxed);
         drop(state);
         self.announce(&tenant, &task_def);
         Ok(())
+    }
+
+    fn taken(&self, stream: u64) {
+        let mut state = self.lock();
+        let Some(stream) = state.streams.get_mut(&stream) else { return };
+        stream.unread_bytes -= stream.unread.pop_front().unwrap_or_default();
+        let unparked = stream.unpark();
+        if unparked.is_empty() {
+            return;
+        }
+        let mut waiting = Vec::new();
+        for (number, reserved) in unparked {
+            waiting.push((reserved.tenant.clone(), reserved.task_def.clone()));
+            state.insert(number, reserved);
+            self.waiting.fetch_add(1, Ordering::Relaxed);
+        }
+        drop(state);
+        self.announce_all(waiting);
     }
 
     fn half_close(&self, stream: u64) {
@@ -319,9 +408,17 @@ impl ClaimSource for Dispatcher {
         };
         let since = Instant::now();
         let mut claims = Vec::with_capacity(limit.min(queue.len()));
+        let mut parked = 0;
         while claims.len() < limit
             && let Some((number, poll)) = queue.pop_first()
         {
+            if let Some(stream) = state.streams.get_mut(&poll.stream)
+                && stream.is_behind()
+            {
+                stream.parked.insert(number, Reserved { poll, since, tenant: tenant.clone(), task_def: name.clone() });
+                parked += 1;
+                continue;
+            }
             claims.push(ClaimTask {
                 task_def_name: task_def.to_owned(),
                 poll_id: number,
@@ -334,7 +431,7 @@ impl ClaimSource for Dispatcher {
             }
             state.reserved.insert(number, Reserved { poll, since, tenant: tenant.clone(), task_def: name.clone() });
         }
-        self.waiting.fetch_sub(claims.len(), Ordering::Relaxed);
+        self.waiting.fetch_sub(claims.len() + parked, Ordering::Relaxed);
         claims
     }
 

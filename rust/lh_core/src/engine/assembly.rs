@@ -90,7 +90,7 @@ async fn open(plan: Plan) -> io::Result<(Server, Started)> {
         // Only a start listens.
         let _ = fails.send(());
     });
-    let runner = Arc::new(Runner::new(environment.clock.clone(), failed.clone()));
+    let runner = Arc::new(Runner::new(environment.clock.clone(), failed.clone(), settings.call_memory_bytes / 2));
     let config = ShardsConfig {
         cluster: directory.identity.cluster,
         run_shards: settings.run_shards,
@@ -196,7 +196,11 @@ impl RunningShards {
         let _ = self.meta().inbox.send(ShardMessage::Meta { answer });
         answered.await.map_err(gone)??;
         for answered in flushed {
-            answered.await.map_err(gone)??;
+            match answered.await.map_err(gone)? {
+                // A disk without room is no reason not to serve what is there.
+                Ok(()) | Err(Failure::Exhausted(_)) => {}
+                Err(failure) => return Err(failure),
+            }
         }
         Ok(())
     }
@@ -243,5 +247,7 @@ fn parts(
         identities,
         advertised: settings.advertise.clone().unwrap_or_else(|| address::reachable(address)),
         version: settings.version.clone(),
+        max_connections: settings.max_connections,
+        call_memory_bytes: settings.call_memory_bytes,
     }
 }

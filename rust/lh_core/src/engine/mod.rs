@@ -56,6 +56,10 @@ pub struct Settings {
     pub run_shards: u32,
     /// Bound of the runs kept in memory, over all shards.
     pub memory_limit_bytes: usize,
+    /// Bound of what calls in progress hold; half as much may polls that wait.
+    pub call_memory_bytes: usize,
+    /// Connections at a time.
+    pub max_connections: usize,
     /// What GetServerVersion answers.
     pub version: pb::LittleHorseVersion,
 }

@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderValue};
 use http_body::{Body, Frame};
 use tonic::Status;
 
-use crate::front::{frames::Framed, hot::poll_task::PollBody};
+use crate::front::hot::poll_task::PollBody;
 
 /// Body of a response of the front.
 #[derive(Default)]
@@ -18,8 +18,8 @@ pub enum ResponseBody {
     /// Nothing more to send; also a response whose headers say everything.
     #[default]
     Empty,
-    /// One message, then trailers.
-    Message(Framed),
+    /// One framed message, then trailers.
+    Message(Bytes),
     /// The trailers of a call that succeeded.
     Trailers,
     /// The stream of `PollTask`.
@@ -55,7 +55,7 @@ impl Body for ResponseBody {
             Self::Empty => Poll::Ready(None),
             Self::Message(_) => {
                 let Self::Message(message) = std::mem::replace(body, Self::Trailers) else { unreachable!() };
-                Poll::Ready(Some(Ok(Frame::data(message.into_bytes()))))
+                Poll::Ready(Some(Ok(Frame::data(message))))
             }
             Self::Trailers => {
                 *body = Self::Empty;

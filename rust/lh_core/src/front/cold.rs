@@ -20,9 +20,9 @@ pub async fn answer(
     caller: Caller,
     reader: FrameReader<Incoming>,
 ) -> Result<Framed, Status> {
-    let request = reader.only_message().await?;
+    let (request, charge) = reader.only_message().await?;
     let (answer, answered) = oneshot::channel();
-    let call = ColdCall { rpc, request, tenant: caller.tenant, principal: caller.principal.to_owned(), answer };
+    let call = ColdCall { rpc, request, tenant: caller.tenant, principal: caller.principal.to_owned(), answer, charge };
     front.parts.cold.call(call).map_err(|failure| status::from_failure(&failure))?;
     let response = answered.await.unwrap_or_else(|_| Err(status::from_failure(&stopped())))?;
     Ok(Framed::wrap(&response))

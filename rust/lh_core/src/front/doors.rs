@@ -9,7 +9,7 @@ use lh_machine::pb;
 use tokio::sync::{mpsc, oneshot};
 use tonic::Status;
 
-use crate::ports::Failure;
+use crate::{front::budget::Charge, ports::Failure};
 
 /// What comes out of the dispatcher for one poll stream.
 #[derive(Debug)]
@@ -34,6 +34,9 @@ pub trait Polls: Send + Sync {
 
     /// Lets one poll wait, behind all others of its TaskDef. Errors: `Exhausted` if the stream has too many.
     fn poll(&self, stream: u64, request: pb::PollTaskRequest) -> Result<(), Failure>;
+
+    /// The stream has taken one task out of what was delivered to it.
+    fn taken(&self, stream: u64);
 
     /// The client will send no more: withdraws waiting polls; claims in progress are still delivered, then
     /// [`Delivery::Finished`] (04/TW-34f).
@@ -60,6 +63,8 @@ pub struct ColdCall {
     pub principal: String,
     /// The serialized response.
     pub answer: oneshot::Sender<Result<Vec<u8>, Status>>,
+    /// What the call is charged, also when its caller has gone and it still waits.
+    pub charge: Charge,
 }
 
 /// Python's handlers of the RPCs that happen per deployment, per look and per person.

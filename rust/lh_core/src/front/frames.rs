@@ -11,7 +11,7 @@ use http_body::Body;
 use prost::Message;
 use tonic::Status;
 
-use crate::front::{limits, status};
+use crate::front::{budget::Charge, limits, status};
 
 /// Compression flag and length.
 const HEADER_BYTES: usize = 5;
@@ -56,16 +56,18 @@ pub struct FrameReader<B> {
     body: B,
     buffer: BytesMut,
     ended: bool,
+    /// The memory that the call may take.
+    charge: Charge,
 }
 
 impl<B: Body<Data = Bytes> + Unpin> FrameReader<B> {
     /// A reader at the start of this body.
-    pub fn new(body: B) -> Self {
-        Self { body, buffer: BytesMut::new(), ended: false }
+    pub fn new(body: B, charge: Charge) -> Self {
+        Self { body, buffer: BytesMut::new(), ended: false, charge }
     }
 
     /// The next message; `None` when the client has closed its side. Errors: too large (08/X-1), compressed, cut off,
-    /// connection lost.
+    /// connection lost, no memory for it now (08/Q-8).
     pub fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Status>> {
         loop {
             if let Some(message) = take_message(&mut self.buffer)? {
@@ -83,6 +85,8 @@ impl<B: Body<Data = Bytes> + Unpin> FrameReader<B> {
             match std::task::ready!(Pin::new(&mut self.body).poll_frame(context)) {
                 Some(Ok(frame)) => {
                     if let Ok(data) = frame.into_data() {
+                        let here = self.buffer.len() + data.len();
+                        self.charge.cover(here).map_err(|failure| status::from_failure(&failure))?;
                         self.append(data);
                     }
                 }
@@ -102,12 +106,12 @@ impl<B: Body<Data = Bytes> + Unpin> FrameReader<B> {
         }
     }
 
-    /// The only message of a unary request.
-    pub async fn only_message(mut self) -> Result<Bytes, Status> {
+    /// The only message of a unary request, and what is charged for it as long as the call lasts.
+    pub async fn only_message(mut self) -> Result<(Bytes, Charge), Status> {
         let first = std::future::poll_fn(|context| self.poll_next(context)).await?;
         let Some(message) = first else { return Err(status::protocol_error("The request has no message")) };
         match std::future::poll_fn(|context| self.poll_next(context)).await? {
-            None => Ok(message),
+            None => Ok((message, self.charge)),
             Some(_) => Err(status::protocol_error("The request has more than one message")),
         }
     }
@@ -128,7 +132,7 @@ fn take_message(buffer: &mut BytesMut) -> Result<Option<Bytes>, Status> {
         flag => return Err(status::protocol_error(format!("Unknown compression flag {flag}"))),
     }
     if buffer.len() < HEADER_BYTES + length {
-        buffer.reserve(HEADER_BYTES + length - buffer.len());
+        buffer.reserve((HEADER_BYTES + length - buffer.len()).min(limits::RESERVED_BYTES));
         return Ok(None);
     }
     buffer.advance(HEADER_BYTES);
@@ -141,6 +145,7 @@ mod tests {
     use std::collections::VecDeque;
 
     use super::*;
+    use crate::front::budget::Budget;
 
     struct Pieces(VecDeque<Bytes>);
     impl Body for Pieces {
@@ -155,12 +160,13 @@ mod tests {
     }
 
     fn reader(pieces: &[&[u8]]) -> FrameReader<Pieces> {
-        FrameReader::new(Pieces(pieces.iter().map(|piece| Bytes::copy_from_slice(piece)).collect()))
+        let charge = Budget::new(1 << 30).call().unwrap();
+        FrameReader::new(Pieces(pieces.iter().map(|piece| Bytes::copy_from_slice(piece)).collect()), charge)
     }
 
     #[tokio::test]
     async fn message_in_pieces() {
-        let message = reader(&[&[0, 0], &[0, 0, 3, b'a'], b"bc"]).only_message().await.unwrap();
+        let message = reader(&[&[0, 0], &[0, 0, 3, b'a'], b"bc"]).only_message().await.unwrap().0;
         assert_eq!(&message[..], b"abc");
     }
 
@@ -181,7 +187,7 @@ mod tests {
         let refused = reader(&[&[0, length[0], length[1], length[2], length[3]]]).only_message().await.unwrap_err();
         assert_eq!(refused.code(), tonic::Code::ResourceExhausted);
         let exact = Framed::wrap(&vec![7; limits::MAX_MESSAGE_BYTES]).into_bytes();
-        assert_eq!(reader(&[&exact]).only_message().await.unwrap().len(), limits::MAX_MESSAGE_BYTES);
+        assert_eq!(reader(&[&exact]).only_message().await.unwrap().0.len(), limits::MAX_MESSAGE_BYTES);
     }
 
     #[tokio::test]
@@ -190,6 +196,24 @@ mod tests {
         for broken in [&[2, 0, 0, 0, 0][..], &[0, 0, 0, 0, 9, 1], &[], &[0, 0, 0, 0, 0, 0, 0, 0, 0, 0]] {
             assert_eq!(reader(&[broken]).only_message().await.unwrap_err().code(), tonic::Code::Internal, "{broken:?}");
         }
+    }
+
+    /// 08/Q-8: a message for which there is no memory now is refused with RetryInfo; what is announced costs nothing.
+    #[tokio::test]
+    async fn a_message_without_room() {
+        let budget = Budget::new(0);
+        let whole = Framed::wrap(&vec![7; limits::MAX_MESSAGE_BYTES]).into_bytes();
+        let taken = budget.message(limits::MAX_MESSAGE_BYTES - 1_000, true).unwrap();
+        let reader = |pieces: Vec<Bytes>, budget: &std::sync::Arc<Budget>| {
+            FrameReader::new(Pieces(pieces.into()), budget.message(0, false).unwrap())
+        };
+        let announced = reader(vec![whole.slice(..100)], &budget).only_message().await.unwrap_err();
+        assert_eq!(announced.code(), tonic::Code::Internal, "cut off, and not refused");
+        let refused = reader(vec![whole.clone()], &budget).only_message().await.unwrap_err();
+        assert_eq!(refused.code(), tonic::Code::ResourceExhausted);
+        assert!(!refused.details().is_empty());
+        drop(taken);
+        assert_eq!(budget.used(), 0);
     }
 
     #[test]

@@ -20,8 +20,33 @@ pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How often the beginning of a preface that came in pieces is looked at again.
 pub const HANDSHAKE_RECHECK: Duration = Duration::from_millis(20);
 
-/// Open connections; further ones wait in the kernel's queue.
-pub const MAX_CONNECTIONS: usize = 10_000;
+/// Connections that are taken per [`ACCEPT_TURN`]: a thousand workers that come back at once are served within a second,
+/// and ten thousand connections of an attacker leave most of the thread to others.
+pub const ACCEPTS_PER_TURN: u32 = 4;
+
+/// See [`ACCEPTS_PER_TURN`].
+pub const ACCEPT_TURN: Duration = Duration::from_millis(2);
+
+/// Connections that are being told that there are too many; further ones are closed without a word.
+pub const MAX_REFUSALS: usize = 256;
+
+/// How long calls of a refused connection are answered, and how long its client may then take to close it.
+pub const REFUSAL_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// What a call costs beside its messages: stream, headers, the work on it, what waits in a shard for it.
+pub const CALL_BYTES: usize = 4 * 1024;
+
+/// Space that is reserved at a time for a message that is not here yet: what a client announces costs it nothing.
+pub const RESERVED_BYTES: usize = 256 * 1024;
+
+/// From this size on a message on its way out counts, and its client must read it in time.
+pub const LARGE_MESSAGE_BYTES: usize = 64 * 1024;
+
+/// How long a client may take to read a large message: the largest at 70 KB/s.
+pub const SLOW_READER_DEADLINE: Duration = Duration::from_secs(60);
+
+/// How often clients that do not read are looked for.
+pub const SLOW_READER_RECHECK: Duration = Duration::from_secs(5);
 
 /// One inbound message (01/SIZ-4, 08/X-1).
 pub const MAX_MESSAGE_BYTES: usize = 4 * 1024 * 1024;
@@ -46,6 +71,15 @@ pub const MAX_SEND_BUFFER_BYTES: usize = 1024 * 1024;
 
 /// Unanswered polls per stream: published clients keep one; each costs memory.
 pub const MAX_WAITING_POLLS_PER_STREAM: usize = 10_000;
+
+/// One poll as a message: ids and names.
+pub const MAX_POLL_BYTES: usize = 64 * 1024;
+
+/// What a waiting poll costs beside its texts.
+pub const POLL_BYTES: usize = 256;
+
+/// Tasks that a stream may leave unread, in bytes, before it gets no more: some of the largest.
+pub const MAX_UNREAD_TASK_BYTES: usize = 4 * 1024 * 1024;
 
 /// Requests that wait for a Python lane; more are refused with RetryInfo instead of piling up.
 pub const MAX_WAITING_COLD_CALLS: usize = 1_024;

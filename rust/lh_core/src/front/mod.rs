@@ -6,17 +6,20 @@
 //!                                                                     │ cold   bytes to a Python lane
 //!                                                                     └ else   UNIMPLEMENTED
 //!   frames, body: gRPC framing      status: the one table of errors      doors: what the front needs from outside
+//!   budget, outgoing: what calls may hold in memory, and clients that do not read
 //! ```
 //!
 //! Absent on purpose: shard, effects, machine state, and Python. A thread of the front never attaches to Python.
 
 pub mod body;
+pub mod budget;
 pub mod cold;
 pub mod doors;
 pub mod frames;
 pub mod hot;
 pub mod ids;
 pub mod limits;
+pub mod outgoing;
 pub mod pipeline;
 pub mod placement;
 pub mod routes;
@@ -36,7 +39,11 @@ use tokio::sync::oneshot;
 use tonic::Status;
 
 use crate::{
-    front::doors::{Cold, Identities, Polls},
+    front::{
+        budget::Budget,
+        doors::{Cold, Identities, Polls},
+        outgoing::Outgoing,
+    },
     ports::{Clock, Entropy, EventWaits, Failure, ShardHandle, ShardMessage},
 };
 
@@ -69,11 +76,17 @@ pub struct Parts {
     pub advertised: pb::LhHostInfo,
     /// What GetServerVersion answers (08/H-3).
     pub version: pb::LittleHorseVersion,
+    /// Connections at a time; further ones are refused.
+    pub max_connections: usize,
+    /// What calls in progress may hold in memory, in bytes.
+    pub call_memory_bytes: usize,
 }
 
 /// The front of one server: everything that answers RPCs.
 pub struct Front {
     parts: Parts,
+    budget: Arc<Budget>,
+    outgoing: Arc<Outgoing>,
     stopping: AtomicBool,
 }
 
@@ -81,7 +94,9 @@ impl Front {
     /// A front over these parts; there is at least one run shard.
     pub fn new(parts: Parts) -> Self {
         assert!(!parts.run_shards.is_empty(), "a server has at least one run shard");
-        Self { parts, stopping: AtomicBool::new(false) }
+        let budget = Budget::new(parts.call_memory_bytes);
+        let outgoing = Arc::new(Outgoing::new(budget.clone()));
+        Self { parts, budget, outgoing, stopping: AtomicBool::new(false) }
     }
 
     /// From now on every new RPC is refused (08/F-1) and what waits is cut (04/TW-34i).

@@ -8,8 +8,10 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
+use lh_machine::pb::AclAction;
 use tonic::Status;
 use tonic_health::pb::health_server::HealthServer;
 use tonic_health::server::HealthService;
@@ -20,8 +22,9 @@ use crate::front::{
     body::ResponseBody,
     cold,
     doors::Identities,
-    frames::{FrameReader, Framed},
+    frames::FrameReader,
     hot, limits,
+    outgoing::Exit,
     routes::{self, Handler, HotRpc, Route},
     status, within_deadline,
 };
@@ -37,12 +40,13 @@ const TENANT_HEADER: &str = "tenantid";
 pub struct Pipeline {
     front: Arc<Front>,
     health: HealthServer<HealthService>,
+    exit: Exit,
 }
 
 impl Pipeline {
-    /// The pipeline of a front and its health service.
-    pub fn new(front: Arc<Front>, health: HealthServer<HealthService>) -> Self {
-        Self { front, health }
+    /// The pipeline of a front and its health service, for a connection with this way out.
+    pub fn new(front: Arc<Front>, health: HealthServer<HealthService>, exit: Exit) -> Self {
+        Self { front, health, exit }
     }
 
     /// Begins to answer one call; never fails, because errors are answers.
@@ -52,7 +56,7 @@ impl Pipeline {
         }
         let path = request.uri().path();
         if let Some(route) = path.strip_prefix(routes::SERVICE_PATH).and_then(routes::find) {
-            return Front::answer(&self.front, route, request).unwrap_or_else(Answering::refused);
+            return Front::answer(&self.front, route, request, &self.exit).unwrap_or_else(Answering::refused);
         }
         if path.starts_with(HEALTH_PATH) {
             return Answering::Later(Box::pin(health(self.health.clone(), request)));
@@ -80,12 +84,12 @@ impl Answering {
     }
 
     /// A unary call, bounded in time (03/E-002).
-    fn unary(work: impl Future<Output = Result<Framed, Status>> + Send + 'static) -> Self {
+    fn unary(work: impl Future<Output = Result<Bytes, Status>> + Send + 'static) -> Self {
         Self::within(Duration::from_secs(limits::RPC_DEADLINE_S), work)
     }
 
     /// A unary call that may take this long.
-    fn within(limit: Duration, work: impl Future<Output = Result<Framed, Status>> + Send + 'static) -> Self {
+    fn within(limit: Duration, work: impl Future<Output = Result<Bytes, Status>> + Send + 'static) -> Self {
         Self::Later(Box::pin(async move {
             match within_deadline(limit, work).await {
                 Ok(message) => response(ResponseBody::Message(message)),
@@ -115,29 +119,39 @@ async fn health(mut health: HealthServer<HealthService>, request: Request<Incomi
 
 impl Front {
     /// Steps 1 to 9 of 08 section 1; authentication, ACLs and quotas come with the security work.
-    fn answer(front: &Arc<Self>, route: &'static Route, request: Request<Incoming>) -> Result<Answering, Status> {
+    fn answer(
+        front: &Arc<Self>,
+        route: &'static Route,
+        request: Request<Incoming>,
+        exit: &Exit,
+    ) -> Result<Answering, Status> {
         if front.is_stopping() {
             return Err(status::shutting_down());
         }
         let tenant = tenant(request.headers(), &front.parts.identities)?;
         let caller = Caller { tenant, principal: hot::whoami::ANONYMOUS };
         let longest_wait = hot::await_workflow_event::longest_wait(request.headers());
-        let reader = FrameReader::new(request.into_body());
-        let front = front.clone();
+        let charge = front.budget.call().map_err(|failure| status::from_failure(&failure))?;
+        let reader = FrameReader::new(request.into_body(), charge);
+        let (front, exit) = (front.clone(), exit.clone());
+        // What was only read can be read again; what was done has to be said.
+        let must_go = !matches!(route.grant, Some((_, AclAction::Read)));
         match route.handler {
             Handler::Poll => {
-                let stream = hot::poll_task::open(&front.parts.polls, &caller, reader);
+                let stream = hot::poll_task::open(&front.parts.polls, &caller, reader, exit);
                 Ok(Answering::at_once(response(stream)))
             }
             Handler::Unimplemented => Err(status::not_built(route.name)),
-            Handler::Cold => Ok(Answering::unary(cold::answer(front, route.name, caller, reader))),
+            Handler::Cold => Ok(Answering::unary(async move {
+                exit.send(cold::answer(front, route.name, caller, reader).await?, must_go)
+            })),
             Handler::Hot(HotRpc::AwaitWorkflowEvent) => Ok(Answering::within(longest_wait, async move {
-                let request = reader.only_message().await?;
-                hot::await_workflow_event::answer(&front, &caller, request).await
+                let (request, _charge) = reader.only_message().await?;
+                exit.send(hot::await_workflow_event::answer(&front, &caller, request).await?, must_go)
             })),
             Handler::Hot(rpc) => Ok(Answering::unary(async move {
-                let request = reader.only_message().await?;
-                hot::answer(&front, rpc, &caller, request).await
+                let (request, _charge) = reader.only_message().await?;
+                exit.send(hot::answer(&front, rpc, &caller, request).await?, must_go)
             })),
         }
     }

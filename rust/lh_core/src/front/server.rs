@@ -1,14 +1,15 @@
 //! Listening, connections with explicit limits, and graceful shutdown.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{convert::Infallible, future::ready, io, sync::Arc, time::Duration};
 
+use http::Response;
 use hyper::{server::conn::http2, service::service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{Semaphore, watch},
+    sync::{Notify, Semaphore, watch},
     task::{JoinHandle, JoinSet},
-    time::{sleep, timeout},
+    time::{Instant, sleep, sleep_until, timeout},
 };
 use tonic_health::{
     ServingStatus,
@@ -16,7 +17,7 @@ use tonic_health::{
     server::{HealthReporter, HealthService},
 };
 
-use crate::front::{Front, limits, pipeline::Pipeline};
+use crate::front::{Front, body::ResponseBody, limits, outgoing::Exit, pipeline::Pipeline, status};
 
 /// Length of the HTTP/2 connection preface.
 const PREFACE_BYTES: usize = 24;
@@ -30,6 +31,8 @@ pub struct Serving {
     health: HealthReporter,
     stop: watch::Sender<bool>,
     accepting: JoinHandle<JoinSet<()>>,
+    /// Cuts connections whose clients do not read.
+    watching: JoinHandle<()>,
 }
 
 /// Serves `listener` on the current runtime until [`Serving::stop`].
@@ -38,10 +41,10 @@ pub async fn serve(listener: TcpListener, front: Arc<Front>) -> Serving {
     health.set_service_status("", ServingStatus::Serving).await;
     health.set_service_status("littlehorse.LittleHorse", ServingStatus::Serving).await;
     let service = HealthServer::new(HealthService::from_health_reporter(health.clone()));
-    let pipeline = Pipeline::new(front.clone(), service);
     let (stop, stopping) = watch::channel(false);
-    let accepting = tokio::spawn(accept(listener, pipeline, stopping));
-    Serving { front, health, stop, accepting }
+    let watching = tokio::spawn(front.outgoing.clone().watch());
+    let accepting = tokio::spawn(accept(listener, front.clone(), service, stopping));
+    Serving { front, health, stop, accepting, watching }
 }
 
 impl Serving {
@@ -58,49 +61,98 @@ impl Serving {
                 connections.shutdown().await;
             }
         }
+        self.watching.abort();
     }
 }
 
 /// Accepts connections until the stop; returns those still open.
-async fn accept(listener: TcpListener, pipeline: Pipeline, mut stopping: watch::Receiver<bool>) -> JoinSet<()> {
+async fn accept(
+    listener: TcpListener,
+    front: Arc<Front>,
+    health: HealthServer<HealthService>,
+    mut stopping: watch::Receiver<bool>,
+) -> JoinSet<()> {
     let mut connections = JoinSet::new();
-    let places = Arc::new(Semaphore::new(limits::MAX_CONNECTIONS));
+    let places = Arc::new(Semaphore::new(front.parts.max_connections));
+    let refusals = Arc::new(Semaphore::new(limits::MAX_REFUSALS));
+    let mut turn = Turn::default();
     loop {
+        turn.begin().await;
         let accepted = tokio::select! {
             _ = stopping.changed() => return connections,
             Some(_) = connections.join_next() => continue,
-            accepted = accept_one(&listener, &places) => accepted,
+            accepted = listener.accept() => accepted,
         };
-        match accepted {
-            Ok((stream, place)) => {
-                let (pipeline, stopping) = (pipeline.clone(), stopping.clone());
-                connections.spawn(async move {
-                    connection(stream, pipeline, stopping).await;
-                    drop(place);
-                });
-            }
-            Err(_) => sleep(ACCEPT_PAUSE).await,
+        let Ok((stream, _)) = accepted else {
+            sleep(ACCEPT_PAUSE).await;
+            continue;
+        };
+        if let Ok(place) = places.clone().try_acquire_owned() {
+            let (front, health, stopping) = (front.clone(), health.clone(), stopping.clone());
+            connections.spawn(async move {
+                connection(stream, front, health, stopping).await;
+                drop(place);
+            });
+        } else if let Ok(turn) = refusals.clone().try_acquire_owned() {
+            connections.spawn(async move {
+                refuse(stream).await;
+                drop(turn);
+            });
         }
     }
 }
 
-/// Waits for a free place first: a connection beyond the limit stays in the kernel's queue.
-async fn accept_one(
-    listener: &TcpListener,
-    places: &Arc<Semaphore>,
-) -> io::Result<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
-    let place = places.clone().acquire_owned().await.map_err(io::Error::other)?;
-    let (stream, _) = listener.accept().await?;
-    Ok((stream, place))
+/// How many connections were taken lately.
+#[derive(Default)]
+struct Turn {
+    began: Option<Instant>,
+    taken: u32,
 }
 
-async fn connection(stream: TcpStream, pipeline: Pipeline, mut stopping: watch::Receiver<bool>) {
+impl Turn {
+    /// Waits until another connection may be taken.
+    async fn begin(&mut self) {
+        let ends = self.began.map(|began| began + limits::ACCEPT_TURN).filter(|ends| *ends > Instant::now());
+        match ends {
+            Some(_) if self.taken < limits::ACCEPTS_PER_TURN => self.taken += 1,
+            _ => {
+                if let Some(ends) = ends {
+                    sleep_until(ends).await;
+                }
+                *self = Self { began: Some(Instant::now()), taken: 1 };
+            }
+        }
+    }
+}
+
+/// Tells a client that there are too many connections: as the answer to its calls, because what would end the connection
+/// alone makes gRPC clients connect again at once.
+async fn refuse(stream: TcpStream) {
+    let service =
+        service_fn(|_| ready(Ok::<Response<ResponseBody>, Infallible>(status::too_many_connections().into_http())));
+    let mut connection = std::pin::pin!(http2_limits().serve_connection(TokioIo::new(stream), service));
+    if timeout(limits::REFUSAL_TIMEOUT, connection.as_mut()).await.is_err() {
+        connection.as_mut().graceful_shutdown();
+        // Who does not close his side by then is cut.
+        let _ = timeout(limits::REFUSAL_TIMEOUT, connection).await;
+    }
+}
+
+async fn connection(
+    stream: TcpStream,
+    front: Arc<Front>,
+    health: HealthServer<HealthService>,
+    mut stopping: watch::Receiver<bool>,
+) {
     if stream.set_nodelay(true).is_err() {
         return;
     }
     if !matches!(timeout(limits::HANDSHAKE_TIMEOUT, preface_arrives(&stream)).await, Ok(Ok(()))) {
         return;
     }
+    let cut = Arc::new(Notify::new());
+    let exit = Exit::new(front.outgoing.clone(), cut.clone());
+    let pipeline = Pipeline::new(front, health, exit);
     let service = service_fn(move |request| pipeline.serve(request));
     let mut connection = std::pin::pin!(http2_limits().serve_connection(TokioIo::new(stream), service));
     let mut stop_seen = *stopping.borrow_and_update();
@@ -111,6 +163,8 @@ async fn connection(stream: TcpStream, pipeline: Pipeline, mut stopping: watch::
         tokio::select! {
             // A connection that ends with an error was broken by its client: nothing to do about it here.
             _ = connection.as_mut() => return,
+            // Its client does not read.
+            () = cut.notified() => return,
             _ = stopping.changed(), if !stop_seen => {
                 stop_seen = true;
                 connection.as_mut().graceful_shutdown();

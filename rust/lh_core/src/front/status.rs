@@ -41,6 +41,11 @@ pub fn initializing() -> Status {
     Status::unavailable("Server Initializing")
 }
 
+/// What a connection beyond the limit is answered, whatever it asks.
+pub fn too_many_connections() -> Status {
+    from_failure(&Failure::Exhausted("the server is overloaded: there are too many connections".to_owned()))
+}
+
 /// 08/F-1.
 pub fn shutting_down() -> Status {
     Status::unavailable(SHUTTING_DOWN)

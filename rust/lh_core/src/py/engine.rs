@@ -41,7 +41,11 @@ pub struct EngineConfig {
 #[pymethods]
 impl EngineConfig {
     #[new]
-    #[pyo3(signature = (*, data_dir, listen, advertise, run_shards, lanes, memory_limit_bytes, version))]
+    #[pyo3(signature = (
+        *, data_dir, listen, advertise, run_shards, lanes, memory_limit_bytes, call_memory_bytes, max_connections,
+        version
+    ))]
+    #[expect(clippy::too_many_arguments, reason = "they are keywords in Python")]
     fn new(
         data_dir: PathBuf,
         listen: String,
@@ -49,6 +53,8 @@ impl EngineConfig {
         run_shards: u32,
         lanes: usize,
         memory_limit_bytes: usize,
+        call_memory_bytes: usize,
+        max_connections: usize,
         version: &str,
     ) -> PyResult<Self> {
         if run_shards == 0 || lanes == 0 {
@@ -61,7 +67,16 @@ impl EngineConfig {
             Some(text) => Some(address::parse_host(text).ok_or_else(|| bad_address(text))?),
             None => None,
         };
-        let settings = Settings { data_dir, listen, advertise, run_shards, memory_limit_bytes, version };
+        let settings = Settings {
+            data_dir,
+            listen,
+            advertise,
+            run_shards,
+            memory_limit_bytes,
+            call_memory_bytes,
+            max_connections,
+            version,
+        };
         Ok(Self { settings, lanes })
     }
 }

@@ -17,7 +17,11 @@ fn rpc_error_class(py: Python<'_>) -> PyResult<Bound<'_, PyType>> {
 
 /// An `RpcError` with this gRPC code and message, ready to be raised.
 pub fn rpc_error(py: Python<'_>, code: i32, message: &str) -> PyErr {
-    match rpc_error_class(py).and_then(|class| class.call1((code, message))) {
+    raised(py, code, message, false)
+}
+
+fn raised(py: Python<'_>, code: i32, message: &str, may_retry: bool) -> PyErr {
+    match rpc_error_class(py).and_then(|class| class.call1((code, message, may_retry))) {
         Ok(error) => PyErr::from_value(error),
         Err(error) => error,
     }
@@ -31,7 +35,7 @@ pub fn rejected(py: Python<'_>, rejected: &Rejected) -> PyErr {
 /// Why a shard gave no answer, as `RpcError`.
 pub fn failed(py: Python<'_>, failure: &Failure) -> PyErr {
     let status = status::from_failure(failure);
-    rpc_error(py, status.code() as i32, status.message())
+    raised(py, status.code() as i32, status.message(), matches!(failure, Failure::Exhausted(_)))
 }
 
 /// The status that an exception of a cold handler carries; `None` if it is not an `RpcError`, hence our bug.
@@ -42,6 +46,9 @@ pub fn status_of(py: Python<'_>, error: &PyErr) -> Option<Status> {
     let value = error.value(py);
     let code: i32 = value.getattr(intern!(py, "code")).ok()?.extract().ok()?;
     let message: String = value.getattr(intern!(py, "message")).ok()?.extract().ok()?;
+    if value.getattr(intern!(py, "may_retry")).ok()?.extract().ok()? {
+        return Some(status::from_failure(&Failure::Exhausted(message)));
+    }
     Some(Status::new(tonic::Code::from_i32(code), message))
 }
 

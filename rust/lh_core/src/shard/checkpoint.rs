@@ -27,7 +27,9 @@ pub struct Checkpoint {
     /// The flush that is under way.
     flushing: Option<Flushing>,
     /// Its set is in the store.
-    pub(super) written: bool,
+    written: bool,
+    /// The store has no room for it.
+    has_no_room: bool,
     /// Who wants everything that is applied by now in the store.
     askers: Vec<Asker>,
     /// The log may be too long; looked at with every tick.
@@ -55,6 +57,7 @@ impl Checkpoint {
             counted: Instant::now(),
             flushing: None,
             written: false,
+            has_no_room: false,
             askers: Vec::new(),
             look_at_log: true,
             cut,
@@ -70,6 +73,27 @@ impl Checkpoint {
     /// Somebody wants to scan the store.
     pub fn ask(&mut self, asker: Asker) {
         self.askers.push(asker);
+        if self.has_no_room {
+            self.refuse_askers();
+        }
+    }
+
+    /// The set is in the store.
+    pub fn flushed(&mut self) {
+        self.written = true;
+        self.has_no_room = false;
+    }
+
+    /// The store has no room: who wants to scan it is told so instead of waiting for somebody to make room (fault 7).
+    pub fn refuse_askers(&mut self) {
+        self.has_no_room = true;
+        let waiting = self.flushing.iter_mut().flat_map(|flushing| std::mem::take(&mut flushing.askers));
+        for asker in waiting.chain(std::mem::take(&mut self.askers)) {
+            let reason =
+                "the disk of the server is full; what was written last cannot be searched until space is freed";
+            // Whoever asked may be gone.
+            let _ = asker.send(Err(Failure::Exhausted(reason.to_owned())));
+        }
     }
 
     /// True while a flush set is being encoded.

@@ -33,6 +33,10 @@ pub struct Built {
     pub fetch: Vec<(Queue, Vec<Vec<u8>>)>,
     /// Polls that were taken in vain.
     pub returned: Vec<u64>,
+    /// Polls that are claimed for.
+    pub claimed: usize,
+    /// Tasks that wait in their queues, those that are claimed included.
+    pub waiting: usize,
 }
 
 impl Claims {
@@ -102,6 +106,10 @@ impl Claims {
             if queued > limits::CLAIMS_PER_QUEUE {
                 self.due.insert(queue.clone());
             }
+        }
+        if !polls.is_empty() {
+            built.waiting += queued;
+            built.claimed += polls.len();
         }
         let mut missing = Vec::new();
         for (before, poll) in polls.into_iter().enumerate() {

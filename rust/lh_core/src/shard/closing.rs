@@ -49,7 +49,7 @@ impl<C: Consensus> Replica<C> {
         }
         chosen.answers.resize_with(chosen.commands.len(), || None);
         self.pace.closed(now_ns, count);
-        self.propose(chosen);
+        self.propose(chosen, now_ns);
     }
 
     /// Takes commands from the front of the queue whose records are (still) in memory.
@@ -64,6 +64,7 @@ impl<C: Consensus> Replica<C> {
             }
             let Waiting { command, answer, pins, bytes: length, .. } = waiting;
             bytes += length;
+            self.queued.remove(length);
             chosen.commands.push(command);
             chosen.answers.push(answer);
             chosen.pins.extend(pins);
@@ -74,6 +75,7 @@ impl<C: Consensus> Replica<C> {
 
     fn append_claims(&mut self, commands: &mut Vec<Command>) {
         let built = self.claims.build(&self.parts.state, self.parts.polls.as_ref(), commands);
+        self.strain.closed(built.claimed, built.waiting);
         commands.extend(built.commands);
         if !built.returned.is_empty() {
             self.parts.effector.return_polls(built.returned);
@@ -84,7 +86,7 @@ impl<C: Consensus> Replica<C> {
     }
 
     /// Stamps the batch and hands it to the consensus. Time never goes back, even if the wall clock does (I11).
-    fn propose(&mut self, chosen: Chosen) {
+    fn propose(&mut self, chosen: Chosen, closed_ns: u64) {
         let latest_ms =
             if mutants::is_on(Mutant::StampGoesBack) { 0 } else { self.parts.state.applied().last_stamp_ms };
         let now_ms = self.parts.clock.wall_ms().max(latest_ms);
@@ -92,7 +94,7 @@ impl<C: Consensus> Replica<C> {
         let Chosen { commands, answers, pins } = chosen;
         let batch = Batch { stamp: Some(stamp), commands };
         match self.parts.consensus.propose(batch.encode_to_vec()) {
-            Ok(position) => self.in_flight = Some(InFlight { position, batch, answers, pins }),
+            Ok(position) => self.in_flight = Some(InFlight { position, batch, answers, pins, closed_ns }),
             Err(refused) => {
                 pins.iter().for_each(|key| self.parts.state.unpin(key));
                 for answer in answers.into_iter().flatten() {

@@ -27,6 +27,8 @@ pub struct InFlight {
     pub answers: Vec<Option<Answer>>,
     /// Records kept in memory for it.
     pub pins: Vec<Vec<u8>>,
+    /// When it was closed, on the monotonic clock.
+    pub closed_ns: u64,
 }
 
 /// An answer to a command whose messages other shards have not all applied.
@@ -149,6 +151,7 @@ impl<C: Consensus> Replica<C> {
             Some(mine) if mine.position == position => {
                 self.apply_batch(&mine.batch, mine.answers);
                 mine.pins.iter().for_each(|key| self.parts.state.unpin(key));
+                self.strain.applied(self.parts.clock.monotonic_ns().saturating_sub(mine.closed_ns));
             }
             lost => {
                 self.lose(lost);

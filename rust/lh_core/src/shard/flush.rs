@@ -75,6 +75,10 @@ impl Chore for Writing {
                 Err(error) if error.kind() == io::ErrorKind::StorageFull && !self.events.is_closed() => {
                     self.space.set(Space::Full);
                     self.job = Some(job);
+                    // Also when it is tried in vain again: somebody may have asked meanwhile.
+                    if self.events.send(Event::NoRoom).is_err() {
+                        return Next::End;
+                    }
                     return Next::RingOrAfter(Duration::from_millis(limits::FLUSH_RETRY_MS));
                 }
                 Err(error) => Event::Failed(format!("store: writing failed: {error}")),

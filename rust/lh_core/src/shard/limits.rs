@@ -51,6 +51,36 @@ pub const QUEUED_BEFORE_NEW_RUNS_ARE_REFUSED: usize = 8192;
 /// Commands that may wait in a shard before every command that somebody waits for is refused.
 pub const QUEUED_BEFORE_ALL_IS_REFUSED: usize = 65_536;
 
+/// The part of a shard's memory for runs that waiting commands may take, encoded, before new runs are refused: 1 / this.
+pub const QUEUED_SHARE_BEFORE_NEW_RUNS_ARE_REFUSED: usize = 4;
+
+/// The same before every command that somebody waits for is refused.
+pub const QUEUED_SHARE_BEFORE_ALL_IS_REFUSED: usize = 2;
+
+/// Bytes that may always wait, however little memory there is: some of the largest commands.
+pub const QUEUED_BYTES_MIN: usize = 4 << 20;
+
+/// From this time of a batch on, in ns, a shard counts as slow: its log or its thread has more to do than is good for
+/// anybody's latency.
+pub const SLOW_BATCH_NS: f64 = 1_500_000.0;
+
+/// From this many claims per batch on workers count as waiting for the server, and not the server for workers.
+pub const CLAIMS_OF_BUSY_WORKERS: f64 = 8.0;
+
+/// Tasks that may wait, as a share of the claims of a batch, before a slow shard with busy workers refuses new runs: the
+/// reports of those workers bring the next tasks, so refusing costs no throughput. Waiting costs much: each run lives
+/// longer, so more flushes write it.
+pub const SHARE_OF_CLAIMS_THAT_MAY_WAIT: f64 = 0.5;
+
+/// Tasks that may always wait.
+pub const TASKS_THAT_MAY_WAIT: f64 = 32.0;
+
+/// Claims for each of which an overloaded shard still takes a new run: a long queue drains, and new work is not starved.
+pub const CLAIMS_PER_START: f64 = 64.0;
+
+/// Weight of the latest batch in what is known of the usual one.
+pub const BATCH_WEIGHT: f64 = 0.125;
+
 /// Commands whose records are being fetched at one time; more wait their turn, so that a hundred thousand sleepers that
 /// wake at once do not sit in memory at once.
 pub const FETCHING_COMMANDS: usize = 2048;

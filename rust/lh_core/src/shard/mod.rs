@@ -1,7 +1,7 @@
 //! Shards: commands in, batches through log and consensus, the machine, the store, effects out.
 //!
 //! ```text
-//!   replica.rs     the loop of one shard           admission.rs  who waits, who is refused
+//!   replica.rs     the loop of one shard           admission.rs  who waits, who is refused (strain.rs: by lateness)
 //!   closing.rs     choose, claim, stamp, propose   claims.rs     which waiting polls a batch takes along
 //!   commit.rs      apply, perform, answer          reads.rs      reads from memory and store
 //!   checkpoint.rs  when to flush, cut of the log   fetch.rs flush.rs  who meets the store (post.rs: the way there)
@@ -29,6 +29,7 @@ mod post;
 pub mod raft;
 mod reads;
 mod replica;
+mod strain;
 mod tail;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]

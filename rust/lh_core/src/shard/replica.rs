@@ -15,14 +15,14 @@ use std::{
     time::Duration,
 };
 
-use lh_machine::{Command, State, needs};
+use lh_machine::{Command, State, internal::command::Kind, needs};
 use tokio::{
     sync::mpsc::{UnboundedReceiver, UnboundedSender},
     time::Instant,
 };
 
 use super::{
-    admission::{self, Answer, Waiting},
+    admission::{Answer, Queued, Waiting, overload},
     checkpoint::Checkpoint,
     claims::{Claims, Queue},
     commit::{InFlight, Unacknowledged},
@@ -33,6 +33,7 @@ use super::{
     log::{LogHandle, Space, SpaceWatch},
     pace::Pace,
     reads::PendingRead,
+    strain::Strain,
     window::FineTimer,
 };
 use crate::ports::{ClaimSource, Clock, Effector, Entropy, Failure, ShardMessage, Waits};
@@ -46,6 +47,8 @@ pub enum Event {
     Fetched(Vec<(u64, Values)>),
     /// The flush set is in the store.
     Flushed,
+    /// The disk has no room for the flush set; it is tried again until there is room.
+    NoRoom,
     /// The store failed; the shard cannot go on.
     Failed(String),
 }
@@ -119,6 +122,9 @@ pub struct Replica<C> {
     pub(super) epoch: u64,
     pub(super) claims: Claims,
     pub(super) pace: Pace,
+    pub(super) strain: Strain,
+    /// Commands that wait for a batch or for their records, together.
+    pub(super) queued: Queued,
     /// When the window of a busy shard ends; asked of the fine timer.
     pub(super) window: Option<u64>,
     pub(super) in_flight: Option<InFlight>,
@@ -145,6 +151,8 @@ impl<C: Consensus> Replica<C> {
             epoch: 0,
             claims: Claims::default(),
             pace: Pace::default(),
+            strain: Strain::default(),
+            queued: Queued::default(),
             window: None,
             in_flight: None,
             unacknowledged: Vec::new(),
@@ -240,7 +248,8 @@ impl<C: Consensus> Replica<C> {
         match event {
             Event::Persisted(ready) => self.parts.consensus.persisted(ready),
             Event::Fetched(results) => results.into_iter().for_each(|(ticket, values)| self.fetched(ticket, values)),
-            Event::Flushed => self.checkpoint.written = true,
+            Event::Flushed => self.checkpoint.flushed(),
+            Event::NoRoom => self.checkpoint.refuse_askers(),
             Event::Failed(message) => self.fail(format!("shard {}: {message}", self.parts.shard)),
         }
     }
@@ -378,15 +387,19 @@ impl<C: Consensus> Replica<C> {
     /// Takes in a command that somebody proposes. What nobody waits for (timers, unclaims) is never refused: it would
     /// come back only after a restart.
     fn admit(&mut self, command: Command, answer: Option<Answer>) {
-        let queued = self.ready.len() + self.cold.len() + self.fetching_commands;
-        match (answer, admission::overload(&command, queued, self.parts.space.get())) {
+        let mut waiting = Waiting::new(command, answer);
+        let is_start = matches!(waiting.command.kind, Some(Kind::RunWf(_)));
+        let is_strained = is_start && !self.strain.lets_start();
+        let room = self.queued.room(waiting.bytes, self.parts.memory_bytes, is_strained);
+        if let Some(reason) = overload(&waiting.command, room, self.parts.space.get())
+            && let Some(answer) = waiting.answer.take()
+        {
             // Whoever asked may be gone.
-            (Some(answer), Some(reason)) => drop(answer.send(Err(Failure::Exhausted(reason.to_owned())))),
-            (answer, _) => {
-                self.place(Waiting::new(command, answer));
-                self.fetch_cold();
-            }
+            return drop(answer.send(Err(Failure::Exhausted(reason.to_owned()))));
         }
+        self.queued.add(waiting.bytes);
+        self.place(waiting);
+        self.fetch_cold();
     }
 }
 

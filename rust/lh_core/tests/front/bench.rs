@@ -51,6 +51,11 @@ impl Cold for FakeLanes {
 
 impl Bench {
     pub async fn start() -> Self {
+        Self::start_with(10_000, 1 << 30).await
+    }
+
+    /// A front that takes so many connections and has so much memory for calls.
+    pub async fn start_with(max_connections: usize, call_memory_bytes: usize) -> Self {
         let (mut run, mut shards) = (Vec::new(), Vec::new());
         for shard in 0..2 {
             let (inbox, receiver) = unbounded_channel();
@@ -60,7 +65,7 @@ impl Bench {
         let ways = Arc::new(Shards::default());
         let meta = ShardHandle { shard: MachineConfig::META_SHARD, inbox: unbounded_channel().0 };
         ways.connect(ShardHandles { run: run.clone(), meta });
-        let dispatcher = Arc::new(Dispatcher::new(ways));
+        let dispatcher = Arc::new(Dispatcher::new(ways, usize::MAX));
         let event_waits = Arc::<EventWaits>::default();
         let (lanes, cold) = unbounded_channel();
         let identities = Arc::<Identities>::default();
@@ -83,6 +88,8 @@ impl Bench {
             identities,
             advertised: pb::LhHostInfo { host: "engine.example".into(), port: 2023 },
             version: pb::LittleHorseVersion { major_version: 1, minor_version: 3, ..Default::default() },
+            max_connections,
+            call_memory_bytes,
         });
         let serving = Some(server::serve(listener, Arc::new(front)).await);
         Self { address, event_waits, dispatcher, shards, cold, serving }

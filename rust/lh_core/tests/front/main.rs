@@ -4,6 +4,7 @@
 mod bench;
 mod connections;
 mod events;
+mod overload;
 mod polls;
 mod shutdown;
 mod unary;

@@ -19,6 +19,8 @@ use tonic_prost::ProstCodec;
 /// Flow-control windows far above what the load needs, so that they never decide a figure.
 const STREAM_WINDOW_BYTES: u32 = 1 << 20;
 const CONNECTION_WINDOW_BYTES: u32 = 4 << 20;
+/// Pause between two looks at a connection.
+const LOOK_PAUSE: Duration = Duration::from_millis(500);
 /// How long a single answer outside the load may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -100,6 +102,15 @@ impl Connection {
         let path = PathAndQuery::from_static("/littlehorse.LittleHorse/PollTask");
         let requests = Request::new(UnboundedReceiverStream::new(polls));
         grpc.streaming(requests, path, ProstCodec::default()).await.map(Response::into_inner)
+    }
+
+    /// Waits until the server has ended the connection.
+    pub async fn ended(&self) {
+        let mut looked = self.grpc.clone();
+        // A connection that is idle stays ready; its end is seen by asking again.
+        while looked.ready().await.is_ok() {
+            tokio::time::sleep(LOOK_PAUSE).await;
+        }
     }
 
     async fn ready(&self) -> Result<Grpc<Sender>, Status> {

@@ -6,11 +6,11 @@ use std::{
 };
 
 use lh_proto::littlehorse::{
-    Comparator, Edge, EntrypointNode, ExitNode, LegacyEdgeCondition, Node, PutTaskDefRequest, PutWfSpecRequest,
-    ReturnType, TaskDefId, TaskNode, ThreadSpec, ThreadVarDef, TypeDefinition, VariableAssignment, VariableDef,
-    VariableMutation, VariableMutationType, VariableType, VariableValue, WfRunVariableAccessLevel, edge::EdgeCondition,
-    node::Node as Kind, task_node::TaskToExecute, type_definition::DefinedType, variable_assignment::Source,
-    variable_mutation::RhsValue, variable_value::Value,
+    Comparator, Edge, EntrypointNode, ExitNode, LegacyEdgeCondition, Node, NopNode, PutTaskDefRequest,
+    PutWfSpecRequest, ReturnType, TaskDefId, TaskNode, ThreadSpec, ThreadVarDef, TypeDefinition, VariableAssignment,
+    VariableDef, VariableMutation, VariableMutationType, VariableType, VariableValue, WfRunVariableAccessLevel,
+    edge::EdgeCondition, node::Node as Kind, task_node::TaskToExecute, type_definition::DefinedType,
+    variable_assignment::Source, variable_mutation::RhsValue, variable_value::Value,
 };
 
 /// The WfSpec's variable and the TaskDef's parameter.
@@ -92,6 +92,18 @@ pub fn loop_spec(name: &str, task_def: &str, visits: u32, timeout_s: i32) -> Put
         ..VariableDef::default()
     };
     one_thread(name, nodes, vec![variable(text_variable(), true), variable(counter, false)])
+}
+
+/// ENTRYPOINT and two NOP nodes that lead to each other for ever.
+pub fn endless_spec(name: &str) -> PutWfSpecRequest {
+    let edge = |sink: &str| Edge { sink_node_name: sink.to_owned(), ..Default::default() };
+    let node = |kind: Kind, sink: &str| Node { node: Some(kind), outgoing_edges: vec![edge(sink)], ..Node::default() };
+    let nodes = BTreeMap::from([
+        ("0-entrypoint-ENTRYPOINT".to_owned(), node(Kind::Entrypoint(EntrypointNode {}), "1-nop-NOP")),
+        ("1-nop-NOP".to_owned(), node(Kind::Nop(NopNode {}), "2-nop-NOP")),
+        ("2-nop-NOP".to_owned(), node(Kind::Nop(NopNode {}), "1-nop-NOP")),
+    ]);
+    one_thread(name, nodes, vec![])
 }
 
 fn one_thread(name: &str, nodes: BTreeMap<String, Node>, variable_defs: Vec<ThreadVarDef>) -> PutWfSpecRequest {

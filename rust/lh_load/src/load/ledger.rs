@@ -10,7 +10,7 @@ use std::{
 
 use lh_proto::littlehorse::{ScheduledTask, task_run_source::TaskRunSource, variable_value::Value};
 use tokio::sync::Notify;
-use tonic::Status;
+use tonic::{Code, Status};
 
 /// Length of the hexadecimal sequence number at the start of every payload.
 const SEQUENCE_DIGITS: usize = 16;
@@ -44,7 +44,9 @@ pub struct Entries {
     pub misdelivered: u64,
     /// Poll answers without a task.
     pub empty_polls: u64,
-    /// Failed calls by `<Rpc> <status code>`.
+    /// Calls that were refused for the moment, with the time after which to ask again, by RPC.
+    pub refused: BTreeMap<String, u64>,
+    /// Calls that failed otherwise by `<Rpc> <status code>`.
     pub errors: BTreeMap<String, u64>,
     /// Reports acknowledged inside the window.
     pub window_tasks: u64,
@@ -56,6 +58,13 @@ pub struct Entries {
     pub schedule_micros: Vec<u32>,
     /// Ids of finished runs, evenly spread over the drive.
     pub sample: Sample,
+}
+
+/// `RESOURCE_EXHAUSTED` with a RetryInfo: overload, and not something that is too large.
+fn is_refused_for_now(status: &Status) -> bool {
+    const RETRY_INFO: &[u8] = b"type.googleapis.com/google.rpc.RetryInfo";
+    status.code() == Code::ResourceExhausted
+        && status.details().windows(RETRY_INFO.len()).any(|part| part == RETRY_INFO)
 }
 
 /// Up to `2 * wanted` ids, evenly spread over all that were offered.
@@ -136,7 +145,11 @@ impl Ledger {
     /// A call failed; true if it is worth trying again (the drive goes on).
     pub fn failed(&self, rpc: &str, status: &Status) -> bool {
         let mut entries = self.entries();
-        *entries.errors.entry(format!("{rpc} {:?}", status.code())).or_default() += 1;
+        if is_refused_for_now(status) {
+            *entries.refused.entry(rpc.to_owned()).or_default() += 1;
+        } else {
+            *entries.errors.entry(format!("{rpc} {:?}", status.code())).or_default() += 1;
+        }
         !entries.stopping
     }
 

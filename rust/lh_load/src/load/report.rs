@@ -60,7 +60,7 @@ pub fn outcome(plan: &Plan, entries: &Entries, window: &Window, verified: &Verif
             "tasks_reported": entries.tasks_reported, "misdelivered": entries.misdelivered,
             "empty_polls": entries.empty_polls,
         },
-        "errors": entries.errors,
+        "refused": entries.refused, "errors": entries.errors,
         "verified": { "runs": verified.read, "wrong": verified.wrong },
     });
     let sound =

@@ -7,6 +7,8 @@ use tokio::sync::mpsc::{UnboundedReceiver, error::TryRecvError, unbounded_channe
 use super::*;
 use crate::{effects::shards::ShardHandles, ports::ShardHandle};
 
+const POLL_BYTES_MAX: usize = 10_000_000;
+
 /// A dispatcher over two run shards whose inboxes the test reads.
 struct Bench {
     dispatcher: Dispatcher,
@@ -24,7 +26,7 @@ impl Bench {
         }
         let meta = ShardHandle { shard: MachineConfig::META_SHARD, inbox: unbounded_channel().0 };
         shards.connect(ShardHandles { run, meta });
-        Self { dispatcher: Dispatcher::new(shards), inboxes }
+        Self { dispatcher: Dispatcher::new(shards, POLL_BYTES_MAX), inboxes }
     }
 
     fn poll(&self, stream: u64, task_def: &str, client: &str) {
@@ -271,4 +273,56 @@ fn polls_per_stream_are_bounded() {
         bench.poll(stream, "charge", "a");
     }
     assert!(matches!(bench.dispatcher.poll(stream, request("charge", "a")), Err(Failure::Exhausted(_))));
+}
+
+/// All streams together cannot either; a poll that is answered or withdrawn makes room.
+#[test]
+fn polls_of_all_streams_are_bounded() {
+    let bench = Bench::new();
+    let long = "c".repeat(1_000_000);
+    let mut streams = Vec::new();
+    let refused = loop {
+        let (stream, deliveries) = bench.dispatcher.open_stream("default");
+        streams.push((stream, deliveries));
+        if let Err(failure) = bench.dispatcher.poll(stream, request("charge", &long)) {
+            break failure;
+        }
+    };
+    assert!(matches!(refused, Failure::Exhausted(_)));
+    assert_eq!(streams.len(), 10, "nine polls of a little more than a megabyte");
+    let last = streams[9].0;
+    bench.dispatcher.close(streams[0].0, Vec::new());
+    bench.poll(last, "charge", &long);
+    let (polls, _) = bench.take(1);
+    bench.dispatcher.deliver(0, vec![dispatch(polls[0], "a")]);
+    bench.poll(last, "charge", &long);
+    assert!(bench.dispatcher.poll(last, request("charge", &long)).is_err());
+}
+
+/// Reliability fault 32: a stream that does not read gets no more tasks than it may leave unread, others get theirs, and
+/// it goes on at its old place when it has read.
+#[test]
+fn a_stream_that_does_not_read_is_passed_over() {
+    let mut bench = Bench::new();
+    let (slow, mut unread) = bench.dispatcher.open_stream("default");
+    let (quick, _read) = bench.dispatcher.open_stream("default");
+    for _ in 0..20 {
+        bench.poll(slow, "charge", "slow");
+    }
+    bench.poll(quick, "charge", "quick");
+    let megabyte = "x".repeat(1 << 20);
+    let (first, _) = bench.take(1);
+    bench.dispatcher.deliver(0, vec![dispatch(first[0], &megabyte)]);
+    let (polls, clients) = bench.take(10);
+    assert_eq!(clients, ["slow", "slow", "slow", "quick"], "four megabytes are unread or on their way to it");
+    let tasks = polls.iter().map(|poll| dispatch(*poll, &megabyte)).collect();
+    bench.dispatcher.deliver(0, tasks);
+    assert!(!bench.dispatcher.any_waiting());
+    bench.told(0);
+    unread.try_recv().unwrap();
+    bench.dispatcher.taken(slow);
+    assert_eq!(bench.told(0), ["wait default/charge"]);
+    assert_eq!(bench.take(10).1, ["slow"]);
+    bench.dispatcher.close(slow, Vec::new());
+    assert!(!bench.dispatcher.any_waiting());
 }

@@ -23,6 +23,8 @@ use crate::front::{
     frames::{FrameReader, Framed},
     hot::decode,
     ids::required_task_def,
+    limits,
+    outgoing::Exit,
     status,
 };
 
@@ -30,7 +32,7 @@ use crate::front::{
 const REQUESTS_PER_TURN: usize = 64;
 
 /// Opens the stream; the caller was checked (08/G-2).
-pub fn open(polls: &Arc<dyn Polls>, caller: &Caller, requests: FrameReader<Incoming>) -> ResponseBody {
+pub fn open(polls: &Arc<dyn Polls>, caller: &Caller, requests: FrameReader<Incoming>, exit: Exit) -> ResponseBody {
     let (stream, deliveries) = polls.open_stream(&caller.tenant);
     ResponseBody::Polls(Box::new(PollBody {
         polls: polls.clone(),
@@ -38,6 +40,7 @@ pub fn open(polls: &Arc<dyn Polls>, caller: &Caller, requests: FrameReader<Incom
         requests: Some(requests),
         deliveries,
         ended: false,
+        exit,
     }))
 }
 
@@ -50,6 +53,7 @@ pub struct PollBody {
     deliveries: UnboundedReceiver<Delivery>,
     /// Trailers were sent.
     ended: bool,
+    exit: Exit,
 }
 
 impl PollBody {
@@ -63,8 +67,12 @@ impl PollBody {
         }
         match std::task::ready!(self.deliveries.poll_recv(context)) {
             Some(Delivery::Task { task, .. }) => {
+                self.polls.taken(self.stream);
                 let response = pb::PollTaskResponse { result: Some(*task) };
-                Poll::Ready(Some(Frame::data(Framed::encode(&response).into_bytes())))
+                match self.exit.send(Framed::encode(&response), true) {
+                    Ok(message) => Poll::Ready(Some(Frame::data(message))),
+                    Err(refusal) => self.end(Err(refusal)),
+                }
             }
             Some(Delivery::Finished) => self.end(Ok(())),
             Some(Delivery::Cut(failure)) => self.end(Err(status::from_failure(&failure))),
@@ -79,6 +87,9 @@ impl PollBody {
             match requests.poll_next(context) {
                 Poll::Pending => return Ok(()),
                 Poll::Ready(Ok(Some(message))) => {
+                    if message.len() > limits::MAX_POLL_BYTES {
+                        return Err(status::invalid(format!("A poll has {} bytes at most", limits::MAX_POLL_BYTES)));
+                    }
                     let request: pb::PollTaskRequest = decode("PollTask", message)?;
                     // An unknown TaskDef waits like any other (TW-34e); an empty name can never be served.
                     required_task_def(request.task_def_id.as_ref(), "task_def_id")?;

@@ -183,7 +183,7 @@ async fn a_disk_below_its_reserve_refuses_new_runs_only() {
     }
 }
 
-/// Fault 7: a store without room is waited for; nothing is lost, reads go on.
+/// Fault 7: a store without room is waited for; nothing is lost, reads go on, and who wants to scan it is refused.
 #[tokio::test]
 async fn a_store_without_room_is_waited_for() {
     let server = server().await;
@@ -195,8 +195,20 @@ async fn a_store_without_room_is_waited_for() {
         tokio::task::yield_now().await;
     }
     assert_eq!(server.wf_run("a").await.status(), pb::LhStatus::Running);
+    assert!(matches!(flushed.await.unwrap(), Err(Failure::Exhausted(_))), "whoever waited already");
+    let (answer, flushed) = tokio::sync::oneshot::channel();
+    server.send(0, ShardMessage::Flush { answer });
+    assert!(matches!(flushed.await.unwrap(), Err(Failure::Exhausted(_))), "whoever comes later");
     server.setup.stores[0].fail(None);
-    flushed.await.unwrap().unwrap();
+    loop {
+        let (answer, flushed) = tokio::sync::oneshot::channel();
+        server.send(0, ShardMessage::Flush { answer });
+        match flushed.await.unwrap() {
+            Ok(()) => break,
+            Err(failure) => assert!(matches!(failure, Failure::Exhausted(_)), "{failure}"),
+        }
+        tokio::task::yield_now().await;
+    }
     assert!(server.setup.stores[0].content().contains_key(&key::run(TENANT, &wf_run_id("a"))));
     assert!(server.failures.lock().unwrap().is_empty());
 }
