@@ -58,10 +58,11 @@ pub fn log(bytes: &[u8]) {
 fn between(least: &Recovered, found: &Recovered, most: &Recovered) {
     let last = |recovered: &Recovered, shard: &u32| recovered.get(shard).map_or(0, |shard| shard.last_index());
     for (shard, all) in most {
-        // The last write may have cut this shard, after which older segments went: a start then finds the store ahead.
-        let is_cut_lost = found.get(shard).map_or(0, |shard| shard.cut.0) < all.cut.0;
+        // The last write may have cut this shard, after which older segments went. What the store had persisted for that
+        // is ahead of what is left then, and a server does not start on it.
+        let is_refused = last(found, shard) < all.cut.0;
         assert!(
-            is_cut_lost || last(least, shard) <= last(found, shard),
+            is_refused || last(least, shard) <= last(found, shard),
             "synced records of shard {shard} are not there"
         );
         let kept = found.get(shard).map_or(&[][..], |shard| &shard.entries);

@@ -185,14 +185,25 @@ impl Dispatcher {
             };
             stream.reserved -= 1;
             let unparked = stream.unpark();
-            for (number, reserved) in unparked.into_iter().chain([(number, reserved)]) {
-                waiting.push((reserved.tenant.clone(), reserved.task_def.clone()));
-                state.insert(number, reserved);
-                self.waiting.fetch_add(1, Ordering::Relaxed);
-            }
+            waiting.extend(self.wait_again(&mut state, unparked.into_iter().chain([(number, reserved)])));
         }
         drop(state);
         self.announce_all(waiting);
+    }
+
+    /// Puts polls back at their places; returns the queues that have them now.
+    fn wait_again(
+        &self,
+        state: &mut State,
+        polls: impl IntoIterator<Item = (u64, Reserved)>,
+    ) -> Vec<(Arc<str>, Arc<str>)> {
+        let mut queues = Vec::new();
+        for (number, reserved) in polls {
+            queues.push((reserved.tenant.clone(), reserved.task_def.clone()));
+            state.insert(number, reserved);
+        }
+        self.waiting.fetch_add(queues.len(), Ordering::Relaxed);
+        queues
     }
 
     fn announce_all(&self, mut waiting: Vec<(Arc<str>, Arc<str>)>) {
@@ -354,12 +365,7 @@ impl Polls for Dispatcher {
         if unparked.is_empty() {
             return;
         }
-        let mut waiting = Vec::new();
-        for (number, reserved) in unparked {
-            waiting.push((reserved.tenant.clone(), reserved.task_def.clone()));
-            state.insert(number, reserved);
-            self.waiting.fetch_add(1, Ordering::Relaxed);
-        }
+        let waiting = self.wait_again(&mut state, unparked);
         drop(state);
         self.announce_all(waiting);
     }

@@ -93,10 +93,10 @@ async fn accept(
                 connection(stream, front, health, stopping).await;
                 drop(place);
             });
-        } else if let Ok(turn) = refusals.clone().try_acquire_owned() {
+        } else if let Ok(refusal) = refusals.clone().try_acquire_owned() {
             connections.spawn(async move {
                 refuse(stream).await;
-                drop(turn);
+                drop(refusal);
             });
         }
     }
