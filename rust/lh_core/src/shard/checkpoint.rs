@@ -130,7 +130,9 @@ impl<C: Consensus> Replica<C> {
     fn is_flush_due(&mut self) -> bool {
         let Some(since) = self.checkpoint.dirty_since else { return false };
         let now = Instant::now();
-        if now >= since + Duration::from_millis(limits::FLUSH_AFTER_MS) {
+        if now >= since + Duration::from_millis(limits::FLUSH_AFTER_MS)
+            || self.is_oversize(limits::OVERSIZE_SHARE_BEFORE_FLUSH)
+        {
             return true;
         }
         let pays = now >= since + Duration::from_millis(limits::FLUSH_CLOSED_AFTER_MS)
@@ -141,6 +143,12 @@ impl<C: Consensus> Replica<C> {
         self.checkpoint.counted = now;
         let (closed, live) = self.parts.state.dirty_counts();
         closed >= limits::FLUSH_CLOSED_PER_LIVE * live
+    }
+
+    /// Whether the runs in memory take more than they may, by this share of it (1 / `share`). What is dirty cannot leave.
+    pub(super) fn is_oversize(&self, share: usize) -> bool {
+        let limit = self.parts.memory_bytes.max(limits::RUNS_BYTES_MIN);
+        self.parts.state.memory_bytes() > limit.saturating_add(limit / share)
     }
 
     fn flush(&mut self, persist: bool) {

@@ -60,6 +60,15 @@ pub const QUEUED_SHARE_BEFORE_ALL_IS_REFUSED: usize = 2;
 /// Bytes that may always wait, however little memory there is: some of the largest commands.
 pub const QUEUED_BYTES_MIN: usize = 4 << 20;
 
+/// How far runs may go beyond the memory that they may take before a flush is due, so that some can leave: 1 / this.
+pub const OVERSIZE_SHARE_BEFORE_FLUSH: usize = 4;
+
+/// The same before new runs are refused: the store does not keep up.
+pub const OVERSIZE_SHARE_BEFORE_NEW_RUNS_ARE_REFUSED: usize = 1;
+
+/// Bytes that runs may always take before either happens: some of the largest.
+pub const RUNS_BYTES_MIN: usize = 8 << 20;
+
 /// From this time of a batch on, in ns, a shard counts as slow: its log or its thread has more to do than is good for
 /// anybody's latency.
 pub const SLOW_BATCH_NS: f64 = 1_500_000.0;

@@ -389,7 +389,8 @@ impl<C: Consensus> Replica<C> {
     fn admit(&mut self, command: Command, answer: Option<Answer>) {
         let mut waiting = Waiting::new(command, answer);
         let is_start = matches!(waiting.command.kind, Some(Kind::RunWf(_)));
-        let is_strained = is_start && !self.strain.lets_start();
+        let is_strained = is_start
+            && (self.is_oversize(limits::OVERSIZE_SHARE_BEFORE_NEW_RUNS_ARE_REFUSED) || !self.strain.lets_start());
         let room = self.queued.room(waiting.bytes, self.parts.memory_bytes, is_strained);
         if let Some(reason) = overload(&waiting.command, room, self.parts.space.get())
             && let Some(answer) = waiting.answer.take()
