@@ -26,8 +26,14 @@ from littlehorse.model import (
 from littlehorse.model.service_pb2_grpc import LittleHorseStub
 
 T = TypeVar("T")
-# The server is gone, going or coming back; whether the call was carried out is not known.
-GONE = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED, grpc.StatusCode.UNKNOWN}
+# The server is gone, going or coming back; whether the call was carried out is not known. Or it is overloaded for the
+# moment, as one with a slow disk is after a restart, and did nothing (docs/operating/overload.md).
+GONE = {
+    grpc.StatusCode.UNAVAILABLE,
+    grpc.StatusCode.CANCELLED,
+    grpc.StatusCode.UNKNOWN,
+    grpc.StatusCode.RESOURCE_EXHAUSTED,
+}
 # What the client library itself says when it writes to a stream that broke a moment before.
 BROKEN_STREAM = "Internal error from Core"
 RETRY_SECONDS = 0.05

@@ -2,12 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
-# The extension's allocator gives freed memory back at once: kept for later, large values add up to several times the
-# memory limit. It reads this when it is loaded.
-os.environ.setdefault("MIMALLOC_PURGE_DELAY", "0")
-
 from littlehorse import _core
 from littlehorse.server.engine_port import KeyLayout
 from littlehorse.server.ports import ColdHandler, Store

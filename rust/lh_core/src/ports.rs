@@ -9,7 +9,7 @@
 
 use std::{io, sync::Arc, time::Duration};
 
-use lh_machine::{Arm, Command, Dispatch, Outgoing, Read, Rejected, Reply, Thrown, internal, pb};
+use lh_machine::{Arm, Command, Dispatch, Outgoing, Read, Rejected, Reply, Thrown, Writes, internal, pb};
 use tokio::sync::{mpsc, oneshot};
 
 /// Why a command or read got no answer from the machine.
@@ -127,7 +127,7 @@ pub trait Store: Send + Sync {
     /// All entries with `start <= key < end`, ascending, at most `limit`.
     fn scan(&self, start: &[u8], end: &[u8], limit: usize) -> io::Result<Vec<(Vec<u8>, Vec<u8>)>>;
     /// Writes the set as one atomic batch (`None` = delete). Not yet durable: see [`Store::persist`].
-    fn write(&self, writes: &[(Vec<u8>, Option<Vec<u8>>)]) -> io::Result<()>;
+    fn write(&self, writes: &Writes) -> io::Result<()>;
     /// Makes everything written so far survive a crash; the log may be cut behind it.
     fn persist(&self) -> io::Result<()>;
 }

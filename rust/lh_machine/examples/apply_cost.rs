@@ -151,7 +151,7 @@ impl Bench {
         self.state.flushed();
         self.measured.flush_ns += begin.elapsed().as_nanos();
         self.measured.puts += set.writes.len();
-        let size = |(key, value): &(Vec<u8>, Option<Vec<u8>>)| key.len() + value.as_ref().map_or(0, Vec::len);
+        let size = |(key, value): (&Vec<u8>, &Option<Vec<u8>>)| key.len() + value.as_ref().map_or(0, Vec::len);
         self.measured.bytes += set.writes.iter().map(size).sum::<usize>();
         if let Some(file) = &mut self.sets {
             let mut number = |value: usize| file.write_all(&u32::try_from(value).unwrap().to_le_bytes()).unwrap();

@@ -81,7 +81,7 @@ impl Bench {
         let set = self.state.take_flush();
         self.state.flushed();
         let spent = begin.elapsed().as_nanos();
-        let size = |(key, value): &(Vec<u8>, Option<Vec<u8>>)| key.len() + value.as_ref().map_or(0, Vec::len);
+        let size = |(key, value): (&Vec<u8>, &Option<Vec<u8>>)| key.len() + value.as_ref().map_or(0, Vec::len);
         (spent, set.writes.iter().map(size).sum())
     }
 }

@@ -37,7 +37,7 @@ pub use effects::{Arm, Dispatch, Effects, Outgoing, Reply, Thrown};
 pub use needs::needs;
 pub use read::{Read, ReadOutcome, read};
 pub use rejected::{Code, Rejected};
-pub use state::{FlushSet, MachineConfig, State};
+pub use state::{FlushSet, MachineConfig, State, Writes};
 
 pub use lh_proto::internal;
 pub use lh_proto::internal::{Command, Stamp};

@@ -315,7 +315,7 @@ fn slice_seed(seed: u64) {
     let mut outside = Outside::default();
     let mut kinds = definitions(&mut outside);
     kinds.reverse();
-    let (mut now_ms, mut sets, mut in_between) = (1_000, 0, 0);
+    let (mut now_ms, mut sets, mut in_between, mut swept) = (1_000, 0, 0, 0);
     let mut is_begun = false;
     for step in 0..400 {
         now_ms += numbers.below(60) as i64;
@@ -326,6 +326,7 @@ fn slice_seed(seed: u64) {
         assert_eq!(format!("{effects:?}"), format!("{same:?}"), "seed {seed} step {step}: {command:?}");
         outside.note(&effects);
         in_between += u64::from(is_begun);
+        swept += u64::from(sliced.state.sweep(numbers.below(3) as usize));
         if !is_begun && numbers.below(5) == 0 {
             whole.flush();
             sliced.state.begin_flush();
@@ -337,11 +338,21 @@ fn slice_seed(seed: u64) {
         assert_eq!(seen(&whole, &request), seen(&sliced, &request), "seed {seed} step {step}: {request:?}");
         if is_begun && sliced.flush_slice(numbers.below(3) as usize).is_some() {
             assert_eq!(difference(&whole, &sliced), Vec::<String>::new(), "seed {seed} step {step}");
-            sliced.state.evict(0);
+            if numbers.below(2) == 0 {
+                sliced.state.evict(0);
+            }
             is_begun = false;
             sets += 1;
         }
     }
+    let before = sliced.state.resident_runs();
+    while sliced.state.sweep(1) {
+        swept += u64::from(sliced.state.has_litter());
+    }
+    assert!(
+        sliced.state.resident_runs() <= before && swept > 3,
+        "seed {seed}: {swept} times something was left to sweep"
+    );
     assert!(sets > 10 && in_between > 50, "seed {seed}: {sets} sets, {in_between} commands in between");
 }
 

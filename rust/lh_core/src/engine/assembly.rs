@@ -138,6 +138,8 @@ async fn serve(
     let listener = TcpListener::bind(&settings.listen)
         .await
         .map_err(|error| io::Error::new(error.kind(), format!("cannot listen on {}: {error}", settings.listen)))?;
+    // Again, as the first time the queue is of 128: a crowd that comes at once would be back after a second and more.
+    rustix::net::listen(&listener, front::limits::CONNECTIONS_THAT_WAIT)?;
     let address = listener.local_addr()?;
     let identities = Arc::<Identities>::default();
     let parts = parts(settings, environment, address, shards.run(), runner, lanes, identities.clone());

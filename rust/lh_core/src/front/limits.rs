@@ -20,6 +20,9 @@ pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How often the beginning of a preface that came in pieces is looked at again.
 pub const HANDSHAKE_RECHECK: Duration = Duration::from_millis(20);
 
+/// Connections that may wait to be taken, if the system allows as many (Linux: `net.core.somaxconn`).
+pub const CONNECTIONS_THAT_WAIT: i32 = 4_096;
+
 /// Connections that are taken per [`ACCEPT_TURN`]: a thousand workers that come back at once are served within a second,
 /// and ten thousand connections of an attacker leave most of the thread to others.
 pub const ACCEPTS_PER_TURN: u32 = 4;

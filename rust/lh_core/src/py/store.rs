@@ -3,6 +3,7 @@
 
 use std::io;
 
+use lh_machine::Writes;
 use pyo3::{
     intern,
     prelude::*,
@@ -50,7 +51,7 @@ impl Store for PythonStore {
     }
 
     /// Fills one batch by its bound methods (the fastest way that rocksdict offers), then has it written.
-    fn write(&self, writes: &[(Vec<u8>, Option<Vec<u8>>)]) -> io::Result<()> {
+    fn write(&self, writes: &Writes) -> io::Result<()> {
         self.attached(|store| {
             let py = store.py();
             let batch = store.call_method0(intern!(py, "new_batch"))?;

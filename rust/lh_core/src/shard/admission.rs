@@ -21,8 +21,8 @@ pub struct Waiting {
     pub answer: Option<Answer>,
     /// Records kept in memory for it.
     pub pins: Vec<Vec<u8>>,
-    /// Epoch in which its records were seen in memory.
-    pub epoch: u64,
+    /// Departures from memory when its records were seen there.
+    pub departures: u64,
     /// Its encoded size.
     pub bytes: usize,
 }
@@ -31,7 +31,7 @@ impl Waiting {
     /// A command that has just arrived.
     pub fn new(command: Command, answer: Option<Answer>) -> Self {
         let bytes = command.encoded_len();
-        Self { command, answer, pins: Vec::new(), epoch: 0, bytes }
+        Self { command, answer, pins: Vec::new(), departures: 0, bytes }
     }
 }
 

@@ -172,14 +172,22 @@ impl<C: Consensus> Replica<C> {
 
     /// Between two batches: takes note of a finished flush and lets runs leave memory.
     pub(super) fn settle(&mut self) {
-        if !self.checkpoint.written || self.in_flight.is_some() {
+        if self.in_flight.is_some() {
+            return;
+        }
+        if self.parts.state.sweep(self.parts.flush_slice) {
+            self.departures += 1;
+        }
+        if !self.checkpoint.written {
             return;
         }
         self.checkpoint.written = false;
         let Some(done) = self.checkpoint.flushing.take() else { return };
         self.epoch += 1;
+        self.departures += 1;
         self.parts.state.flushed();
         if self.parts.state.memory_bytes() > self.parts.memory_bytes {
+            self.parts.state.sweep(usize::MAX);
             // A little more than asked for, so that the next flush does not have to search again.
             self.parts.state.evict(self.parts.memory_bytes / 10 * 9);
         }

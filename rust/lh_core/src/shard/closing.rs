@@ -43,7 +43,7 @@ impl<C: Consensus> Replica<C> {
         }
         let mut chosen = self.choose();
         let count = chosen.commands.len();
-        self.append_claims(&mut chosen.commands);
+        self.append_claims(now_ns, &mut chosen.commands);
         if chosen.commands.is_empty() {
             return;
         }
@@ -58,7 +58,7 @@ impl<C: Consensus> Replica<C> {
         let mut bytes = 0;
         while chosen.commands.len() < limits::BATCH_COMMANDS && bytes < limits::BATCH_BYTES {
             let Some(waiting) = self.ready.pop_front() else { break };
-            if waiting.epoch != self.epoch && !needs(&self.parts.state, &waiting.command, 0).is_empty() {
+            if waiting.departures != self.departures && !needs(&self.parts.state, &waiting.command, 0).is_empty() {
                 self.cold.push_back(waiting);
                 continue;
             }
@@ -73,9 +73,9 @@ impl<C: Consensus> Replica<C> {
         chosen
     }
 
-    fn append_claims(&mut self, commands: &mut Vec<Command>) {
+    fn append_claims(&mut self, now_ns: u64, commands: &mut Vec<Command>) {
         let built = self.claims.build(&self.parts.state, self.parts.polls.as_ref(), commands);
-        self.strain.closed(built.claimed, built.waiting);
+        self.strain.closed(now_ns, built.claimed, built.waiting);
         commands.extend(built.commands);
         if !built.returned.is_empty() {
             self.parts.effector.return_polls(built.returned);

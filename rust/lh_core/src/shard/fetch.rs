@@ -151,8 +151,7 @@ impl Reading {
 
 /// What the set does with this key: `None` = nothing, `Some(None)` = it deletes it.
 fn find<'a>(set: &'a FlushSet, key: &[u8]) -> Option<Option<&'a Vec<u8>>> {
-    let at = set.writes.binary_search_by(|(candidate, _)| candidate.as_slice().cmp(key)).ok()?;
-    Some(set.writes[at].1.as_ref())
+    set.writes.get(key).map(Option::as_ref)
 }
 
 fn split(tickets: Vec<(u64, usize)>, values: Values) -> Vec<(u64, Values)> {
@@ -172,11 +171,11 @@ mod tests {
     fn the_set_being_written_comes_before_the_store() {
         let store = MemoryStore::default();
         let put = |key: &[u8], value: Option<&[u8]>| (key.to_vec(), value.map(<[u8]>::to_vec));
-        store.write(&[put(b"a", Some(b"old")), put(b"b", Some(b"old")), put(b"c", Some(b"old"))]).unwrap();
+        store.write(&[b"a", b"b", b"c"].map(|key| put(key, Some(b"old"))).into()).unwrap();
         let being_written = BeingWritten::default();
         let (events, _) = tokio::sync::mpsc::unbounded_channel();
         let fetcher = Fetcher::start(&Threads, 0, Arc::new(store), being_written.clone(), events).unwrap();
-        let set = FlushSet { writes: vec![put(b"a", Some(b"new")), put(b"b", None)] };
+        let set = FlushSet { writes: [put(b"a", Some(b"new")), put(b"b", None)].into() };
         being_written.set(Some(Arc::new(set)));
         let keys = [b"a", b"b", b"c", b"d"].map(|key| key.to_vec()).to_vec();
         let values = fetcher.fetch_now(keys).unwrap();

@@ -76,13 +76,13 @@ pub const SLOW_BATCH_NS: f64 = 1_500_000.0;
 /// From this many claims per batch on workers count as waiting for the server, and not the server for workers.
 pub const CLAIMS_OF_BUSY_WORKERS: f64 = 8.0;
 
-/// Tasks that may wait, as a share of the claims of a batch, before a slow shard with busy workers refuses new runs: the
-/// reports of those workers bring the next tasks, so refusing costs no throughput. Waiting costs much: each run lives
-/// longer, so more flushes write it.
-pub const SHARE_OF_CLAIMS_THAT_MAY_WAIT: f64 = 0.5;
+/// How long tasks may wait for busy workers, in ms at the rate of the last claims, before a slow shard refuses new runs: a
+/// burst is taken in; the reports of those workers bring the next tasks, so refusing costs no throughput. Waiting costs
+/// much: each run lives longer, so more flushes write it.
+pub const MS_THAT_TASKS_MAY_WAIT: f64 = 50.0;
 
 /// Tasks that may always wait.
-pub const TASKS_THAT_MAY_WAIT: f64 = 32.0;
+pub const TASKS_THAT_MAY_WAIT: f64 = 512.0;
 
 /// Claims for each of which an overloaded shard still takes a new run: a long queue drains, and new work is not starved.
 pub const CLAIMS_PER_START: f64 = 64.0;
@@ -100,8 +100,9 @@ pub const FETCH_KEYS: usize = 1024;
 /// Dirty records from which a flush pays, if most of them are closed for good.
 pub const FLUSH_RECORDS: usize = 1500;
 
-/// Runs of a flush set that are encoded at a time, between two looks for what has arrived: some 0.3 ms.
-pub const FLUSH_SLICE: usize = 32;
+/// Objects (runs, their NodeRuns, ThreadRuns, ...) of a flush set that are encoded at a time, and that leave memory at a
+/// time, between two looks for what has arrived: some 0.2 ms.
+pub const FLUSH_SLICE: usize = 512;
 
 /// Closed records per live one from which a flush pays: a live record will be written again, a closed one will not.
 pub const FLUSH_CLOSED_PER_LIVE: usize = 2;

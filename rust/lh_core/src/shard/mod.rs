@@ -64,7 +64,7 @@ pub struct ShardsConfig {
     pub memory_bytes: usize,
     /// Size of a segment file of the log in bytes, see [`limits::SEGMENT_BYTES`].
     pub segment_bytes: u64,
-    /// Runs that are encoded for a flush between two looks at what has arrived, see [`limits::FLUSH_SLICE`].
+    /// Objects that are encoded for a flush between two looks at what has arrived, see [`limits::FLUSH_SLICE`].
     pub flush_slice: usize,
     /// Called with a sentence when the server cannot go on (log or store failed, a bug in the machine). Nothing is
     /// acknowledged after it; the process should end.

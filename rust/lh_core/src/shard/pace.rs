@@ -5,36 +5,50 @@ use super::limits;
 /// Time over which the rate of commands is smoothed, in ns.
 const SMOOTHING_NS: f64 = 5_000_000.0;
 
+/// How often something happens, and when it did last.
+#[derive(Debug, Default)]
+pub struct Rate {
+    last_ns: u64,
+    /// Per ms.
+    pub per_ms: f64,
+}
+
+impl Rate {
+    /// It happened so often since the last call.
+    pub fn note(&mut self, now_ns: u64, count: usize) {
+        let elapsed_ns = now_ns.saturating_sub(self.last_ns).max(1) as f64;
+        let per_ms = count as f64 * 1e6 / elapsed_ns;
+        let weight = 1.0 - (-elapsed_ns / SMOOTHING_NS).exp();
+        self.per_ms += (per_ms - self.per_ms) * weight;
+        self.last_ns = now_ns;
+    }
+}
+
 /// The rate of commands and the last close.
 #[derive(Debug, Default)]
 pub struct Pace {
-    last_close_ns: u64,
-    /// Commands per ms.
-    rate: f64,
+    commands: Rate,
 }
 
 impl Pace {
     /// How long to wait until a batch may close, in ns; 0 = it may close now.
     pub fn wait_ns(&self, now_ns: u64) -> u64 {
-        if self.rate < limits::BUSY_COMMANDS_PER_MS {
+        if self.commands.per_ms < limits::BUSY_COMMANDS_PER_MS {
             return 0;
         }
-        (self.last_close_ns + limits::BATCH_WINDOW_NS).saturating_sub(now_ns)
+        (self.commands.last_ns + limits::BATCH_WINDOW_NS).saturating_sub(now_ns)
     }
 
     /// True while the end of a sync is better awaited awake: few commands come, and the batch in flight is young. To fall
     /// asleep and wake up again takes longer on an idle processor than all the rest of a command.
     pub fn stays_awake(&self, now_ns: u64) -> bool {
-        self.rate < limits::AWAKE_COMMANDS_PER_MS && now_ns.saturating_sub(self.last_close_ns) < limits::AWAKE_NS
+        self.commands.per_ms < limits::AWAKE_COMMANDS_PER_MS
+            && now_ns.saturating_sub(self.commands.last_ns) < limits::AWAKE_NS
     }
 
     /// A batch with this many commands was closed.
     pub fn closed(&mut self, now_ns: u64, commands: usize) {
-        let elapsed_ns = now_ns.saturating_sub(self.last_close_ns).max(1) as f64;
-        let rate = commands as f64 * 1e6 / elapsed_ns;
-        let weight = 1.0 - (-elapsed_ns / SMOOTHING_NS).exp();
-        self.rate += (rate - self.rate) * weight;
-        self.last_close_ns = now_ns;
+        self.commands.note(now_ns, commands);
     }
 }
 

@@ -81,7 +81,7 @@ pub struct Parts<C> {
     pub flusher: Flusher,
     /// Bytes of runs that may be in memory.
     pub memory_bytes: usize,
-    /// Runs of a flush set that are encoded at a time.
+    /// See [`limits::FLUSH_SLICE`].
     pub flush_slice: usize,
     /// Index up to which the log was cut, see [`super::log::Kind::Cut`].
     pub cut: u64,
@@ -118,8 +118,11 @@ pub struct Replica<C> {
     /// How many commands are among [`Replica::fetching`].
     pub(super) fetching_commands: usize,
     pub(super) last_ticket: u64,
-    /// Grows whenever runs may have left memory: what was asked for in an earlier epoch is asked for again.
+    /// Grows with every flush: runs that changed may leave memory from then on, so what was asked for in an earlier epoch is
+    /// asked for again.
     pub(super) epoch: u64,
+    /// Grows whenever runs leave memory: a command that was found ready before is looked at again.
+    pub(super) departures: u64,
     pub(super) claims: Claims,
     pub(super) pace: Pace,
     pub(super) strain: Strain,
@@ -149,6 +152,7 @@ impl<C: Consensus> Replica<C> {
             fetching_commands: 0,
             last_ticket: 0,
             epoch: 0,
+            departures: 0,
             claims: Claims::default(),
             pace: Pace::default(),
             strain: Strain::default(),
@@ -213,6 +217,7 @@ impl<C: Consensus> Replica<C> {
         let flush_at = self.checkpoint.alarm().filter(|_| self.serving);
         let alarm = flush_at.map_or(self.next_tick, |at| at.min(self.next_tick));
         let stays_awake = self.checkpoint.is_encoding()
+            || self.in_flight.is_none() && self.parts.state.has_litter()
             || matches!(self.parts.waits, Waits::Fine)
                 && self.in_flight.is_some()
                 && self.pace.stays_awake(self.parts.clock.monotonic_ns());
@@ -363,7 +368,7 @@ impl<C: Consensus> Replica<C> {
     /// Lets a command wait for the next batch, or for its records.
     pub(super) fn place(&mut self, mut waiting: Waiting) {
         if needs(&self.parts.state, &waiting.command, 0).is_empty() {
-            waiting.epoch = self.epoch;
+            waiting.departures = self.departures;
             self.ready.push_back(waiting);
         } else {
             self.cold.push_back(waiting);
@@ -376,7 +381,7 @@ impl<C: Consensus> Replica<C> {
             let Some(mut waiting) = self.cold.pop_front() else { return };
             let keys = needs(&self.parts.state, &waiting.command, 0);
             if keys.is_empty() {
-                waiting.epoch = self.epoch;
+                waiting.departures = self.departures;
                 self.ready.push_back(waiting);
             } else {
                 self.fetch(keys, Purpose::Command(Box::new(waiting)));

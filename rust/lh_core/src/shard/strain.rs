@@ -5,7 +5,7 @@
 //! disk may be so. All together mean that runs start faster than they are worked on: then every further start takes time
 //! and space away from tasks, and refusing it costs no throughput, since what waits is enough for the workers.
 
-use super::limits;
+use super::{limits, pace::Rate};
 
 /// What is known of it.
 #[derive(Debug, Default)]
@@ -14,6 +14,8 @@ pub struct Strain {
     batch_ns: f64,
     /// Polls that were claimed for per batch, smoothed.
     claims: f64,
+    /// The same in time.
+    claimed: Rate,
     /// Tasks that wait in the queues that the last batch claimed of.
     waiting: f64,
     /// Starts that may be let in all the same.
@@ -22,7 +24,8 @@ pub struct Strain {
 
 impl Strain {
     /// A batch is closed with so many claims, of queues in which so many tasks wait.
-    pub fn closed(&mut self, claims: usize, waiting: usize) {
+    pub fn closed(&mut self, now_ns: u64, claims: usize, waiting: usize) {
+        self.claimed.note(now_ns, claims);
         self.claims += (claims as f64 - self.claims) * limits::BATCH_WEIGHT;
         self.waiting = waiting as f64;
         let starts = self.starts + claims as f64 / limits::CLAIMS_PER_START;
@@ -47,7 +50,7 @@ impl Strain {
     }
 
     fn is_overloaded(&self) -> bool {
-        let enough = (self.claims * limits::SHARE_OF_CLAIMS_THAT_MAY_WAIT).max(limits::TASKS_THAT_MAY_WAIT);
+        let enough = (self.claimed.per_ms * limits::MS_THAT_TASKS_MAY_WAIT).max(limits::TASKS_THAT_MAY_WAIT);
         self.batch_ns >= limits::SLOW_BATCH_NS
             && self.claims >= limits::CLAIMS_OF_BUSY_WORKERS
             && self.waiting >= enough
@@ -61,8 +64,8 @@ mod tests {
     /// What a shard knows after many such batches.
     fn after(batch_ns: f64, claims: usize, waiting: usize) -> Strain {
         let mut strain = Strain::default();
-        for _ in 0..100 {
-            strain.closed(claims, waiting);
+        for batch in 1..100 {
+            strain.closed(batch * 2_000_000, claims, waiting);
             strain.applied(batch_ns as u64);
         }
         strain
@@ -72,11 +75,12 @@ mod tests {
     #[test]
     fn one_sign_alone_is_no_overload() {
         let slow = 2.0 * limits::SLOW_BATCH_NS;
-        assert!(after(slow, 100, 1_000).is_overloaded());
-        assert!(!after(slow / 4.0, 100, 1_000).is_overloaded(), "the server is quick");
+        assert!(after(slow, 100, 10_000).is_overloaded());
+        assert!(!after(slow / 4.0, 100, 10_000).is_overloaded(), "the server is quick");
         assert!(!after(slow, 5, 1_000_000).is_overloaded(), "the workers are slow");
         assert!(!after(slow, 0, 1_000_000).is_overloaded(), "there are no workers");
-        assert!(!after(slow, 500, 249).is_overloaded(), "the workers take nearly all at once");
+        assert!(!after(slow, 100, 2_400).is_overloaded(), "50 tasks per ms: what waits is taken at once");
+        assert!(!after(slow, 10, 511).is_overloaded(), "a few may always wait");
     }
 
     /// An overloaded shard lets one run start for so many claims, so new work is not starved by a long queue.
@@ -85,8 +89,8 @@ mod tests {
         let mut strain = after(2.0 * limits::SLOW_BATCH_NS, 128, 1_000_000);
         while strain.lets_start() {}
         let mut let_in = 0;
-        for _ in 0..100 {
-            strain.closed(128, 1_000_000);
+        for batch in 1..=100 {
+            strain.closed(200_000_000 + batch * 2_000_000, 128, 1_000_000);
             let_in += (0..1_000).filter(|_| strain.lets_start()).count();
         }
         assert_eq!(let_in, 100 * 128 / limits::CLAIMS_PER_START as usize);

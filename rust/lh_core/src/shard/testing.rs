@@ -6,6 +6,8 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use lh_machine::Writes;
+
 use crate::ports::{Disk, DiskFile, Store};
 
 #[derive(Default)]
@@ -198,7 +200,7 @@ impl Store for MemoryStore {
         Ok(range.take(limit).map(|(key, value)| (key.clone(), value.clone())).collect())
     }
 
-    fn write(&self, writes: &[(Vec<u8>, Option<Vec<u8>>)]) -> io::Result<()> {
+    fn write(&self, writes: &Writes) -> io::Result<()> {
         let mut stored = self.0.lock().unwrap();
         if let Some(failure) = stored.failure {
             return Err(failure.into());

@@ -123,6 +123,11 @@ impl Run {
         size_of::<Self>() + FIXED_BYTES + threads + nodes + variables + 2 * self.stored.record_bytes
     }
 
+    /// How many objects it has, itself included: what encoding or dropping it costs, roughly.
+    pub fn objects(&self) -> usize {
+        1 + self.wf_run.thread_runs.len() + self.nodes.len() + self.variables.len() + self.children.len()
+    }
+
     /// True if this is only a record of events that were posted ahead to an id without WfRun (05/E-19).
     pub fn is_unborn(&self) -> bool {
         self.spec.uid == 0

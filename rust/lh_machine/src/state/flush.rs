@@ -18,9 +18,12 @@ use crate::{
 /// What one flush must write, as one atomic batch together with the applied record (which is among the writes).
 #[derive(Debug, Default)]
 pub struct FlushSet {
-    /// Key and value, `None` = delete; one value per key, sorted by key.
-    pub writes: Vec<(Vec<u8>, Option<Vec<u8>>)>,
+    /// What to write. A map, since to make a list of it would take as long as many slices, between which nothing happens.
+    pub writes: Writes,
 }
+
+/// Values by key, `None` = delete.
+pub type Writes = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
 
 /// Which flush sets were taken and which of them the store has.
 #[derive(Debug, Default)]
@@ -104,12 +107,16 @@ impl State {
         self.flush.taking = Some(Taking { writes, runs: std::mem::take(&mut self.residence.dirty) });
     }
 
-    /// Encodes up to `runs` more runs of the set that was begun; the set once nothing is left to encode.
-    pub fn continue_flush(&mut self, runs: usize) -> Option<FlushSet> {
+    /// Encodes more runs of the set that was begun, as many as have about `objects` objects together;
+    /// the set once nothing is left to encode.
+    pub fn continue_flush(&mut self, objects: usize) -> Option<FlushSet> {
         let mut taking = self.flush.taking.take()?;
-        for _ in 0..runs {
-            let Some(key) = taking.runs.pop_first() else { break };
+        let mut left = objects;
+        while left > 0
+            && let Some(key) = taking.runs.pop_first()
+        {
             let Some(run) = self.residence.runs.get_mut(&key) else { continue };
+            left = left.saturating_sub(run.objects());
             spill(run, &mut taking.writes, &mut self.residence.leaving);
             let before = run.stored.bytes;
             encode_run(run, self.flush.taken, &mut taking.writes);
@@ -120,7 +127,7 @@ impl State {
         }
         self.forget_fetched();
         if taking.runs.is_empty() {
-            return Some(FlushSet { writes: taking.writes.into_iter().collect() });
+            return Some(FlushSet { writes: taking.writes });
         }
         self.flush.taking = Some(taking);
         None
@@ -132,16 +139,15 @@ impl State {
         self.writes.get(key).or_else(taking)
     }
 
-    /// The set begun last is in the store: its runs may be evicted from now on, finished ones go at once.
+    /// The set begun last is in the store: its runs may be evicted from now on, finished ones leave with the next
+    /// calls of [`State::sweep`].
     pub fn flushed(&mut self) {
         self.flush.done = self.flush.taken;
         let finished = std::mem::take(&mut self.flush.finished);
-        self.drop_finished(finished);
-        self.forget_written();
+        self.residence.forget_written(finished, self.flush.done);
     }
 }
 
-type Writes = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
 type Leaving = BTreeMap<Vec<u8>, internal::NodeRecord>;
 
 /// Adds the run's record and its changed index entries to the set of this number.

@@ -14,7 +14,7 @@ use std::{
 };
 
 pub use definitions::{Definitions, DefinitionsOf};
-pub use flush::FlushSet;
+pub use flush::{FlushSet, Writes};
 use prost::Message;
 use queues::Queues;
 

@@ -1,7 +1,7 @@
 //! Which runs are in memory: taken in on demand, pinned while commands wait for them, evicted when clean and long unused.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, btree_map},
     sync::Arc,
 };
 
@@ -31,9 +31,17 @@ pub(super) struct Residence {
     /// Records of NodeRuns that left their run with a flush set which the store may not have yet: a command that was
     /// found ready before can still see them.
     pub(super) leaving: BTreeMap<Vec<u8>, internal::NodeRecord>,
+    litter: Litter,
     pins: BTreeMap<Vec<u8>, usize>,
     clock: u64,
     pub(super) bytes: usize,
+}
+
+/// What the store has and nobody needs here any more. To drop it all at once would keep everybody waiting.
+#[derive(Debug, Default)]
+struct Litter {
+    runs: Vec<Vec<u8>>,
+    nodes: Vec<btree_map::IntoIter<Vec<u8>, internal::NodeRecord>>,
 }
 
 impl State {
@@ -153,13 +161,6 @@ impl State {
         }
     }
 
-    /// Forgets NodeRuns and deletions that the store has now. Deletions one set late: a record read before may still be on its way here.
-    pub(super) fn forget_written(&mut self) {
-        let done = self.flush.done;
-        self.residence.leaving.clear();
-        self.residence.gone.retain(|_, (flush, _)| *flush >= done);
-    }
-
     /// True if the run is in memory.
     pub(crate) fn has_run(&self, key: &[u8]) -> bool {
         self.run(key).is_some()
@@ -254,19 +255,37 @@ impl State {
         }
     }
 
-    /// Drops finished runs whose last flush is done: reads find them in the store.
-    pub(super) fn drop_finished(&mut self, keys: Vec<Vec<u8>>) {
+    /// Lets finished runs that the store has leave memory, reads find them there: as many as have about `objects` objects
+    /// together. True if there were any: what was seen in memory before may be gone.
+    pub fn sweep(&mut self, objects: usize) -> bool {
         let flushed = self.flush.done;
-        for key in keys {
-            let residence = &mut self.residence;
-            let clean = residence
-                .runs
-                .get(&key)
-                .is_some_and(|run| run.is_terminal() && !run.stored.dirty && run.stored.flush <= flushed);
-            if clean && !residence.pins.contains_key(&key) {
+        let residence = &mut self.residence;
+        let had_litter = residence.has_litter();
+        let mut left = objects;
+        while left > 0
+            && let Some(key) = residence.litter.runs.pop()
+        {
+            let Some(run) = residence.runs.get(&key) else { continue };
+            let is_clean = run.is_terminal() && !run.stored.dirty && run.stored.flush <= flushed;
+            if is_clean && !residence.pins.contains_key(&key) {
+                left = left.saturating_sub(run.objects());
                 residence.remove(&key);
             }
         }
+        while left > 0
+            && let Some(nodes) = residence.litter.nodes.last_mut()
+        {
+            match nodes.next() {
+                Some(_) => left -= 1,
+                None => drop(residence.litter.nodes.pop()),
+            }
+        }
+        had_litter
+    }
+
+    /// True if [`State::sweep`] has something to do.
+    pub fn has_litter(&self) -> bool {
+        self.residence.has_litter()
     }
 }
 
@@ -283,6 +302,21 @@ impl Residence {
     pub(super) fn take_unborn(&mut self, key: &[u8], flush: &mut Progress) -> Option<Box<Run>> {
         let is_unborn = self.runs.get(key).is_some_and(|run| run.is_unborn());
         if is_unborn { self.take(key, flush) } else { None }
+    }
+
+    /// Forgets NodeRuns and deletions that the store has now, and finished runs. Deletions one set late: a record read
+    /// before may still be on its way here.
+    pub(super) fn forget_written(&mut self, finished: Vec<Vec<u8>>, done: u64) {
+        self.litter.runs.extend(finished);
+        let leaving = std::mem::take(&mut self.leaving);
+        if !leaving.is_empty() {
+            self.litter.nodes.push(leaving.into_iter());
+        }
+        self.gone.retain(|_, (flush, _)| *flush >= done);
+    }
+
+    fn has_litter(&self) -> bool {
+        !self.litter.runs.is_empty() || !self.litter.nodes.is_empty()
     }
 
     fn remove(&mut self, key: &[u8]) {

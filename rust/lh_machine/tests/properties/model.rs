@@ -3,13 +3,12 @@
 use std::collections::BTreeMap;
 
 use lh_machine::{
+    Writes,
     internal::{self, deadline::Kind as DeadlineKind},
     key, pb,
 };
 use pb::{LhStatus, TaskStatus, UserTaskRunStatus};
 use prost::Message;
-
-use super::replica::Writes;
 
 /// A run with all of its NodeRuns, wherever they are kept.
 #[derive(Clone, Default)]

@@ -2,11 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use lh_machine::{Command, Effects, MachineConfig, Stamp, State, apply, internal, key, needs};
+use lh_machine::{Command, Effects, MachineConfig, Stamp, State, Writes, apply, internal, key, needs};
 use prost::Message;
-
-/// Writes of one flush: key and value, `None` = deleted.
-pub type Writes = Vec<(Vec<u8>, Option<Vec<u8>>)>;
 
 /// The tenant of everything here.
 pub const TENANT: &str = "default";

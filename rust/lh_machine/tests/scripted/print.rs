@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use lh_machine::{
-    Effects, Outgoing, Read, ReadOutcome, Reply, internal, key,
+    Effects, Outgoing, Read, ReadOutcome, Reply, Writes, internal, key,
     pb::{self, node_run::NodeType, task_attempt, variable_value::Value},
     read, run,
 };
@@ -163,7 +163,7 @@ fn wf_run_line(wf_run: &pb::WfRun) -> String {
 }
 
 /// Names and kinds of what a flush writes; values are shown by `show`. Spilled nodes are counted.
-pub fn writes(writes: &[(Vec<u8>, Option<Vec<u8>>)]) -> String {
+pub fn writes(writes: &Writes) -> String {
     let mut text = String::new();
     let mut spilled = BTreeMap::new();
     for (key, value) in writes {

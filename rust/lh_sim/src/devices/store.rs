@@ -7,14 +7,13 @@ use std::{
 };
 
 use lh_core::ports::Store;
+use lh_machine::Writes;
 
 use super::power::Power;
 use crate::random::Random;
 
 /// All entries of a store.
 pub type Entries = BTreeMap<Vec<u8>, Vec<u8>>;
-
-type Writes = Vec<(Vec<u8>, Option<Vec<u8>>)>;
 
 #[derive(Default)]
 struct Content {
@@ -81,13 +80,13 @@ impl Store for SimulatedStore {
         Ok(range.take(limit).map(|(key, value)| (key.clone(), value.clone())).collect())
     }
 
-    fn write(&self, writes: &[(Vec<u8>, Option<Vec<u8>>)]) -> io::Result<()> {
+    fn write(&self, writes: &Writes) -> io::Result<()> {
         self.power.operation().result()?;
         let mut content = self.lock();
         if content.full {
             return Err(io::ErrorKind::StorageFull.into());
         }
-        let batch = writes.to_vec();
+        let batch = writes.clone();
         put(&mut content.now, &batch);
         content.batches.push(batch);
         Ok(())

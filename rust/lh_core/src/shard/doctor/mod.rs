@@ -13,7 +13,7 @@ mod store;
 
 use std::sync::Arc;
 
-use lh_machine::{MachineConfig, State};
+use lh_machine::{MachineConfig, State, Writes};
 
 use super::{
     log::{ClusterId, LogError, Recovered, Survey, survey},
@@ -132,7 +132,7 @@ fn examine_shard(
     };
     let owns = |tenant: &str, root: &str| shard == (patient.shard_of)(tenant, root);
     let applied = state.applied().index;
-    let audited = store::audit(&state, store, &[], &owns);
+    let audited = store::audit(&state, store, &Writes::new(), &owns);
     let Some(recovered) = recovered else {
         findings.extend(audited.findings(&part, &format!("the store stands at entry {applied}")));
         return None;

@@ -3,15 +3,12 @@
 use std::{io, sync::Arc};
 
 use lh_machine::{
-    State,
+    State, Writes,
     audit::{Audit, Counts},
 };
 
 use super::Finding;
 use crate::{ports::Store, shard::limits};
-
-/// A key with the value that is to be written, `None` = deleted; sorted by key.
-type Write = (Vec<u8>, Option<Vec<u8>>);
 
 /// What an audit came to.
 pub struct Audited {
@@ -36,7 +33,7 @@ impl Audited {
 }
 
 /// Audits the store as it will be when `writes` are in it.
-pub fn audit(state: &State, store: &Arc<dyn Store>, writes: &[Write], owns: &dyn Fn(&str, &str) -> bool) -> Audited {
+pub fn audit(state: &State, store: &Arc<dyn Store>, writes: &Writes, owns: &dyn Fn(&str, &str) -> bool) -> Audited {
     let mut first = Audit::new(state, owns);
     if let Err(error) = stream(store, writes, &mut |key, value| first.entry(key, value)) {
         return Audited { counts: first.counts(), problems: vec![format!("it cannot be read to its end: {error}")] };
@@ -55,17 +52,17 @@ pub fn audit(state: &State, store: &Arc<dyn Store>, writes: &[Write], owns: &dyn
 }
 
 /// Every entry in order of keys. Reading all of a store checks the checksums of all that is in it.
-fn stream(store: &Arc<dyn Store>, writes: &[Write], visit: &mut dyn FnMut(&[u8], &[u8])) -> io::Result<()> {
+fn stream(store: &Arc<dyn Store>, writes: &Writes, visit: &mut dyn FnMut(&[u8], &[u8])) -> io::Result<()> {
     let mut over = writes.iter().peekable();
     // No key begins with this byte or a larger one.
     let (mut start, end) = (Vec::new(), [0xFF]);
     loop {
         let page = store.scan(&start, &end, limits::SCAN_ENTRIES)?;
         for (key, value) in &page {
-            while let Some((new, written)) = over.next_if(|(new, _)| new < key) {
+            while let Some((new, written)) = over.next_if(|(new, _)| *new < key) {
                 written.iter().for_each(|value| visit(new, value));
             }
-            match over.next_if(|(new, _)| new == key) {
+            match over.next_if(|(new, _)| *new == key) {
                 Some((_, written)) => written.iter().for_each(|value| visit(key, value)),
                 None => visit(key, value),
             }

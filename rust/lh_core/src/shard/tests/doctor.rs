@@ -62,7 +62,7 @@ fn key_with(setup: &Setup, table: u8, text: &str) -> Vec<u8> {
 }
 
 fn write(setup: &Setup, key: Vec<u8>, value: Option<Vec<u8>>) {
-    setup.stores[0].write(&[(key, value)]).unwrap();
+    setup.stores[0].write(&[(key, value)].into()).unwrap();
 }
 
 #[tokio::test]

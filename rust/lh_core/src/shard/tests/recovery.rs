@@ -200,7 +200,7 @@ async fn what_does_not_belong_together_is_refused() {
 
     let mut damaged = stopped.clone();
     damaged.stores[0] = stopped.stores[0].crash();
-    damaged.stores[0].write(&[(key::applied(), Some(vec![1, 0xFF]))]).unwrap();
+    damaged.stores[0].write(&[(key::applied(), Some(vec![1, 0xFF]))].into()).unwrap();
     assert!(matches!(damaged.try_open(), Err(OpenError::Damaged { shard: 0, .. })));
 
     let server = Setup::new(2).start();
