@@ -20,6 +20,8 @@ pub struct Effects {
     pub(crate) unsent: Vec<Unsent>,
     /// 5. WorkflowEvents, for those who wait for them.
     pub thrown: Vec<Thrown>,
+    /// Not to be performed: WfSpecs, by tenant and name, of which a run was stopped because it looped (03/E-307).
+    pub looped: Vec<(String, String)>,
     /// 6. The caller's answer, last: whoever reads it can read the writes.
     pub reply: Option<Result<Reply, Rejected>>,
 }

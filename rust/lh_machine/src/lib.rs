@@ -20,6 +20,7 @@ pub mod command;
 pub mod effects;
 pub mod index;
 pub mod key;
+pub mod moves;
 pub mod mutants;
 pub mod needs;
 pub mod node;
@@ -34,6 +35,7 @@ pub mod value;
 
 pub use apply::apply;
 pub use effects::{Arm, Dispatch, Effects, Outgoing, Reply, Thrown};
+pub use moves::wf_spec_moved_by;
 pub use needs::needs;
 pub use read::{Read, ReadOutcome, read};
 pub use rejected::{Code, Rejected};

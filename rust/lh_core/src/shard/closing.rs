@@ -32,16 +32,20 @@ impl<C: Consensus> Replica<C> {
         if !self.serving || self.in_flight.is_some() || self.failed {
             return;
         }
-        if self.ready.is_empty() && !self.claims.are_due(&self.parts.state) {
-            return;
-        }
         let now_ns = self.parts.clock.monotonic_ns();
+        if self.ready.is_empty() && !self.claims.are_due(&self.parts.state) {
+            let heavy_ns = self.heavy.due_ns(now_ns);
+            if heavy_ns.is_none_or(|due_ns| due_ns > now_ns) {
+                self.window = heavy_ns;
+                return;
+            }
+        }
         let wait_ns = self.pace.wait_ns(now_ns);
         if wait_ns > 0 && self.ready.len() < limits::BATCH_COMMANDS {
             self.window = Some(now_ns + wait_ns);
             return;
         }
-        let mut chosen = self.choose();
+        let mut chosen = self.choose(now_ns);
         let count = chosen.commands.len();
         self.append_claims(now_ns, &mut chosen.commands);
         if chosen.commands.is_empty() {
@@ -53,24 +57,32 @@ impl<C: Consensus> Replica<C> {
     }
 
     /// Takes commands from the front of the queue whose records are (still) in memory.
-    fn choose(&mut self) -> Chosen {
+    fn choose(&mut self, now_ns: u64) -> Chosen {
         let mut chosen = Chosen::default();
         let mut bytes = 0;
         while chosen.commands.len() < limits::BATCH_COMMANDS && bytes < limits::BATCH_BYTES {
             let Some(waiting) = self.ready.pop_front() else { break };
-            if waiting.departures != self.departures && !needs(&self.parts.state, &waiting.command, 0).is_empty() {
-                self.cold.push_back(waiting);
-                continue;
-            }
-            let Waiting { command, answer, pins, bytes: length, .. } = waiting;
-            bytes += length;
-            self.queued.remove(length);
-            chosen.commands.push(command);
-            chosen.answers.push(answer);
-            chosen.pins.extend(pins);
+            bytes += self.join(waiting, &mut chosen);
+        }
+        for waiting in self.heavy.take(now_ns, !chosen.commands.is_empty()) {
+            self.join(waiting, &mut chosen);
         }
         self.fetch_cold();
         chosen
+    }
+
+    /// Takes a command into a batch, unless its records have left memory; the bytes that it adds.
+    fn join(&mut self, waiting: Waiting, chosen: &mut Chosen) -> usize {
+        if waiting.departures != self.departures && !needs(&self.parts.state, &waiting.command, 0).is_empty() {
+            self.cold.push_back(waiting);
+            return 0;
+        }
+        let Waiting { command, answer, pins, bytes: length, .. } = waiting;
+        self.queued.remove(length);
+        chosen.commands.push(command);
+        chosen.answers.push(answer);
+        chosen.pins.extend(pins);
+        length
     }
 
     fn append_claims(&mut self, now_ns: u64, commands: &mut Vec<Command>) {

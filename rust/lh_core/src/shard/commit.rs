@@ -151,7 +151,10 @@ impl<C: Consensus> Replica<C> {
             Some(mine) if mine.position == position => {
                 self.apply_batch(&mine.batch, mine.answers);
                 mine.pins.iter().for_each(|key| self.parts.state.unpin(key));
-                self.strain.applied(self.parts.clock.monotonic_ns().saturating_sub(mine.closed_ns));
+                let now_ns = self.parts.clock.monotonic_ns();
+                let took_ns = now_ns.saturating_sub(mine.closed_ns);
+                self.strain.applied(took_ns);
+                self.heavy.applied(now_ns, took_ns);
             }
             lost => {
                 self.lose(lost);
@@ -224,7 +227,13 @@ impl<C: Consensus> Replica<C> {
                 }
             }
             match apply_guarded(&mut self.parts.state, &stamp, command) {
-                Ok(effects) => performance.add(effects),
+                Ok(effects) => {
+                    if !effects.looped.is_empty() {
+                        let now_ns = self.parts.clock.monotonic_ns();
+                        effects.looped.iter().for_each(|wf_spec| self.heavy.looped(wf_spec.clone(), now_ns));
+                    }
+                    performance.add(effects);
+                }
                 Err(panic) => {
                     let kind = command.kind.as_ref().map_or("empty", name);
                     return self.fail(format!("shard {}: the machine panicked at {kind}: {panic}", self.parts.shard));

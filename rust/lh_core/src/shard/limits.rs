@@ -90,6 +90,28 @@ pub const CLAIMS_PER_START: f64 = 64.0;
 /// Weight of the latest batch in what is known of the usual one.
 pub const BATCH_WEIGHT: f64 = 0.125;
 
+/// From this encoded size on a command is large: the log takes longer for it than for hundreds of usual ones.
+pub const LARGE_COMMAND_BYTES: usize = 64 << 10;
+
+/// Large commands that one batch may have in bytes, the last one not counted.
+pub const LARGE_BYTES_PER_BATCH: usize = 256 << 10;
+
+/// Time that others get after a batch with large commands, in times of what it took: with equal parts others' p99 was four
+/// times that without the large ones, with three to one it is one and a half times.
+pub const REST_AFTER_LARGE: u64 = 3;
+
+/// The same after a run of a WfSpec that loops until it is stopped: nobody needs such runs, and each takes a millisecond.
+pub const REST_AFTER_LOOPING: u64 = 99;
+
+/// How long a WfSpec counts as looping after a run of it was stopped for that, in ns.
+pub const LOOPER_NS: u64 = 10_000_000_000;
+
+/// WfSpecs that may count as looping at a time.
+pub const LOOPERS: usize = 1_024;
+
+/// Heavy commands wait for nobody once others had nothing to do for so long, in ns.
+pub const OTHERS_ACTIVE_NS: u64 = 1_000_000_000;
+
 /// Commands whose records are being fetched at one time; more wait their turn, so that a hundred thousand sleepers that
 /// wake at once do not sit in memory at once.
 pub const FETCHING_COMMANDS: usize = 2048;

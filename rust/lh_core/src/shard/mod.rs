@@ -21,6 +21,7 @@ pub mod consensus;
 pub mod doctor;
 mod fetch;
 mod flush;
+mod heavy;
 pub mod limits;
 pub mod log;
 mod opening;

@@ -29,6 +29,7 @@ use super::{
     consensus::{Consensus, Position},
     fetch::{Fetcher, Values},
     flush::Flusher,
+    heavy::Heavy,
     limits,
     log::{LogHandle, Space, SpaceWatch},
     pace::Pace,
@@ -126,6 +127,8 @@ pub struct Replica<C> {
     pub(super) claims: Claims,
     pub(super) pace: Pace,
     pub(super) strain: Strain,
+    /// Commands whose records are in memory and which would keep others waiting.
+    pub(super) heavy: Heavy,
     /// Commands that wait for a batch or for their records, together.
     pub(super) queued: Queued,
     /// When the window of a busy shard ends; asked of the fine timer.
@@ -156,6 +159,7 @@ impl<C: Consensus> Replica<C> {
             claims: Claims::default(),
             pace: Pace::default(),
             strain: Strain::default(),
+            heavy: Heavy::default(),
             queued: Queued::default(),
             window: None,
             in_flight: None,
@@ -278,6 +282,13 @@ impl<C: Consensus> Replica<C> {
 
     fn stop(&mut self, answer: Option<tokio::sync::oneshot::Sender<()>>) {
         self.stopping.get_or_insert_default().extend(answer);
+        for waiting in self.heavy.drain() {
+            self.queued.remove(waiting.bytes);
+            waiting.pins.iter().for_each(|key| self.parts.state.unpin(key));
+            let reason = "the server is stopping".to_owned();
+            // Whoever asked may be gone.
+            waiting.answer.into_iter().for_each(|answer| drop(answer.send(Err(Failure::Unavailable(reason.clone())))));
+        }
         for waiting in self.unacknowledged.drain(..) {
             let reason =
                 "the server is stopping; the command is stored, and what it tells other shards will reach them"
@@ -295,7 +306,8 @@ impl<C: Consensus> Replica<C> {
             // Nothing more can be written, and everything acknowledged is in the log.
             return true;
         }
-        let working = self.in_flight.is_some() || !self.ready.is_empty() || !self.cold.is_empty();
+        let working =
+            self.in_flight.is_some() || !self.ready.is_empty() || !self.heavy.is_empty() || !self.cold.is_empty();
         if working || !self.fetching.is_empty() {
             return false;
         }
@@ -366,23 +378,28 @@ impl<C: Consensus> Replica<C> {
     }
 
     /// Lets a command wait for the next batch, or for its records.
-    pub(super) fn place(&mut self, mut waiting: Waiting) {
+    pub(super) fn place(&mut self, waiting: Waiting) {
         if needs(&self.parts.state, &waiting.command, 0).is_empty() {
-            waiting.departures = self.departures;
-            self.ready.push_back(waiting);
+            self.queue(waiting);
         } else {
             self.cold.push_back(waiting);
         }
     }
 
+    /// Lets a command whose records are in memory wait for the next batch.
+    fn queue(&mut self, mut waiting: Waiting) {
+        waiting.departures = self.departures;
+        let now_ns = self.parts.clock.monotonic_ns();
+        self.ready.extend(self.heavy.place(waiting, &self.parts.state, now_ns));
+    }
+
     /// Starts fetching for as many commands as may be fetched for at one time.
     pub(super) fn fetch_cold(&mut self) {
         while self.fetching_commands < limits::FETCHING_COMMANDS {
-            let Some(mut waiting) = self.cold.pop_front() else { return };
+            let Some(waiting) = self.cold.pop_front() else { return };
             let keys = needs(&self.parts.state, &waiting.command, 0);
             if keys.is_empty() {
-                waiting.departures = self.departures;
-                self.ready.push_back(waiting);
+                self.queue(waiting);
             } else {
                 self.fetch(keys, Purpose::Command(Box::new(waiting)));
             }

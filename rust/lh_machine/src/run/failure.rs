@@ -81,6 +81,7 @@ pub fn fail_tight_loop(run: &mut Run, context: &mut Context<'_>) {
         "The WfSpec has a tight loop: it exceeded the maximum of {} iterations in one command.",
         advance::PASSES_MAX
     );
+    context.effects.looped.push((run.tenant.to_string(), run.spec.id.name.clone()));
     let guilty: Vec<i32> = if run.is_terminal() {
         let running = |thread: &&pb::ThreadRun| thread.status() == pb::LhStatus::Running;
         run.wf_run.thread_runs.iter().filter(running).map(|thread| thread.number).collect()
