@@ -1,7 +1,7 @@
 # Everything one does with this repository; `make` alone lists it. Stamp files in .venv/ make the second time fast.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help build run test test-rust test-python test-wire verify fix bench bench-suites load load-web fuzz fuzz-edge sim sim-mutants kill-walk status clean
+.PHONY: help build run test test-rust test-python test-wire verify fix bench bench-suites load load-web fuzz fuzz-edge sim sim-mutants kill-walk kill-soak status clean
 
 VENV := .venv
 WIRE := .venv-wire
@@ -64,6 +64,9 @@ load: build $(STAMPS)/load ## drive a server of its own with steady load (LOAD_A
 kill-walk: build ## walk a fault through every call of the disk, by strace (WALK_ARGS="--surface log --step 5")
 	$(PY) -m tests.faults.walk $(WALK_ARGS)
 
+kill-soak: build $(STAMPS)/checker ## kill -9 under load many times, then the verdict (SOAK_ARGS="--kills 200 --seed 1")
+	$(PY) -m tests.faults.soak $(SOAK_ARGS)
+
 load-web: build $(LOCUST)/stamp ## Locust with its web page, on a server of its own (LOCUST_ARGS="--profile steady")
 	$(LOCUST)/bin/python -m loadtest $(LOCUST_ARGS)
 
@@ -96,7 +99,7 @@ test-rust: build
 	@echo "== Bugs planted in the engine, found by the simulator"
 	cargo test --locked -p lh_sim --features mutants --test mutants
 
-test-python: build $(STAMPS)/load $(WIRE)/stamp
+test-python: build $(STAMPS)/load $(STAMPS)/checker $(WIRE)/stamp
 	@echo "== Python tests, our own SDK"
 	$(PY) -m pytest tests
 
@@ -130,6 +133,11 @@ $(STAMPS)/load: $(RUST) Cargo.lock $(STAMPS)/requirements
 	@echo "== load driver, and the machine by itself"
 	@cargo build --locked --release -p lh_load
 	@cargo build --locked --release -p lh_machine --example apply_cost
+	@touch $@
+
+$(STAMPS)/checker: $(RUST) Cargo.lock $(STAMPS)/requirements
+	@echo "== checker of histories"
+	@cargo build --locked --profile sim -p lh_sim
 	@touch $@
 
 $(WIRE)/stamp: requirements/wire.txt | $(STAMPS)/prerequisites

@@ -114,11 +114,12 @@ def stored_run_shards(data_dir: str, /) -> int | None:
 def shard_of(tenant: str, root_id: str, run_shards: int, /) -> int:
     """The run shard that owns the tree with this root id."""
 
-def examine(data_dir: str, stores: list[Store | None], /) -> list[tuple[bool, str, str]]:
+def examine(data_dir: str, stores: list[Store | None], whole_log: str | None, /) -> list[tuple[bool, str, str]]:
     """Looks at log, stores, indexes and their agreement in the directory of a stopped server, and changes nothing.
 
-    `stores` are the run shards' in order, then the metadata group's; None = could not be opened. Rows: whether it is
-    sound, what was looked at, what was found. OSError: no data directory, in use, identity or log lost.
+    `stores` are the run shards' in order, then the metadata group's; None = could not be opened. `whole_log` is a
+    directory with every segment that the log ever had: then a replay from the first entry is compared, too. Rows:
+    whether it is sound, what was looked at, what was found. OSError: no data directory, in use, identity or log lost.
     """
 
 @final

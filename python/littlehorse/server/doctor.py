@@ -24,7 +24,7 @@ class Finding:
     text: str
 
 
-def examine(path: Path) -> list[Finding]:
+def examine(path: Path, whole_log: Path | None = None) -> list[Finding]:
     """Looks at everything in a data directory; changes nothing. A part that cannot be read is a finding."""
     try:
         run_shards = engine.stored_run_shards(str(path))
@@ -42,8 +42,9 @@ def examine(path: Path) -> list[Finding]:
         except OSError as error:
             stores.append(None)
             findings.append(Finding(False, place.relative_to(path).as_posix(), str(error)))
+    whole = None if whole_log is None else str(whole_log)
     try:
-        findings += [Finding(*row) for row in engine.examine(str(path), list(stores))]
+        findings += [Finding(*row) for row in engine.examine(str(path), list(stores), whole)]
     except OSError as error:
         findings.append(Finding(False, "directory", str(error)))
     finally:
@@ -61,7 +62,15 @@ def main(arguments: Sequence[str], program: str = "lh doctor") -> int:
         "Changes nothing; exits with 1 if something is wrong.",
     )
     parser.add_argument("directory", metavar="DIR", type=Path, help="the --data-dir of the server")
-    findings = examine(parser.parse_args(arguments).directory)
+    parser.add_argument(
+        "--whole-log",
+        metavar="DIR",
+        type=Path,
+        help="every segment that the log ever had, if somebody kept them: the stores must hold what a replay from the "
+        "first entry gives",
+    )
+    chosen = parser.parse_args(arguments)
+    findings = examine(chosen.directory, chosen.whole_log)
     width = max(len(finding.part) for finding in findings)
     for finding in findings:
         print(f"{'ok  ' if finding.is_sound else 'BAD '} {finding.part.ljust(width)}  {finding.text}")

@@ -49,9 +49,11 @@ def routes() -> list[tuple[str, str]]:
     return _core.routes()
 
 
-def examine(data_dir: str, stores: list[Store | None]) -> list[tuple[bool, str, str]]:
+def examine(data_dir: str, stores: list[Store | None], whole_log: str | None) -> list[tuple[bool, str, str]]:
     """Looks at a stopped server's directory: whether sound, part, what was found. None = a store that cannot be opened.
+
+    `whole_log` is a directory with every segment that the log ever had, to be replayed from the first entry on.
 
     Raises OSError if it is no data directory, in use, or without identity or log.
     """
-    return _core.examine(data_dir, stores)
+    return _core.examine(data_dir, stores, whole_log)

@@ -18,12 +18,19 @@ const FILL_BYTES: usize = 1 << 20;
 /// Suffix of a file that is being made and not whole yet.
 const UNFINISHED: &str = ".unfinished";
 
+/// Environment variable that tests keep the whole log with: a directory that segments are copied to before they go.
+const LOG_ARCHIVE_VARIABLE: &str = "LH_TEST_LOG_ARCHIVE";
+
 /// The real environment with the log in `log_directory`, which is created if it does not exist.
 pub fn real(log_directory: &Path) -> io::Result<Environment> {
+    let log = Directory::open(log_directory)?;
     Ok(Environment {
         clock: Arc::new(SystemClock::new()),
         entropy: Arc::new(SystemEntropy),
-        log_disk: Arc::new(Directory::open(log_directory)?),
+        log_disk: Arc::new(match std::env::var_os(LOG_ARCHIVE_VARIABLE) {
+            Some(archive) => log.archiving(archive.into()),
+            None => log,
+        }),
         crew: Arc::new(Threads),
         waits: Waits::Fine,
     })
@@ -73,13 +80,28 @@ impl Entropy for SystemEntropy {
 /// A directory of a file system.
 pub struct Directory {
     path: PathBuf,
+    /// Where files are copied before they lose their name.
+    archive: Option<PathBuf>,
 }
 
 impl Directory {
     /// Opens the directory, creating it if needed.
     pub fn open(path: &Path) -> io::Result<Self> {
         std::fs::create_dir_all(path)?;
-        Ok(Self { path: path.to_owned() })
+        Ok(Self { path: path.to_owned(), archive: None })
+    }
+
+    /// The same directory; what is renamed or removed is copied to `archive` before, for tests that want the whole log.
+    pub fn archiving(self, archive: PathBuf) -> Self {
+        Self { archive: Some(archive), ..self }
+    }
+
+    /// A copy that a crash cuts short is made again: its file keeps the name until the copy is whole.
+    fn keep(&self, name: &str) -> io::Result<()> {
+        match &self.archive {
+            Some(archive) => std::fs::copy(self.path.join(name), archive.join(name)).map(|_| ()),
+            None => Ok(()),
+        }
     }
 
     /// Makes a file of zeros whose blocks are all written: syncs of later writes have no metadata to update. It gets its
@@ -134,10 +156,12 @@ impl Disk for Directory {
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        self.keep(from)?;
         std::fs::rename(self.path.join(from), self.path.join(to))
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {
+        self.keep(name)?;
         std::fs::remove_file(self.path.join(name))
     }
 
@@ -235,6 +259,23 @@ mod tests {
         disk.remove("c.seg").unwrap();
         assert!(disk.list().unwrap().is_empty());
         std::fs::remove_dir_all(path).unwrap();
+    }
+
+    #[test]
+    fn an_archive_gets_what_loses_its_name() {
+        let (path, archive) = (directory("disk"), directory("archive"));
+        std::fs::create_dir_all(&archive).unwrap();
+        let disk = Directory::open(&path).unwrap().archiving(archive.clone());
+        for (name, content) in [("a.seg", b"first"), ("b.seg", b"other")] {
+            disk.open(name, 0).unwrap().write_at(0, content).unwrap();
+        }
+        disk.rename("a.seg", "c.seg").unwrap();
+        disk.remove("b.seg").unwrap();
+        assert_eq!(disk.list().unwrap(), ["c.seg"]);
+        assert_eq!(std::fs::read(archive.join("a.seg")).unwrap(), b"first");
+        assert_eq!(std::fs::read(archive.join("b.seg")).unwrap(), b"other");
+        std::fs::remove_dir_all(path).unwrap();
+        std::fs::remove_dir_all(archive).unwrap();
     }
 
     #[test]

@@ -84,7 +84,7 @@ pub async fn define(world: Arc<World>, mut random: Random) {
         loop {
             let server = world.reach().await;
             let call = world.call();
-            world.note(Event::Define { call, spec: spec.clone(), retention_ms });
+            world.note(Event::Define { call, spec: spec.clone(), retention_ms, once: false });
             let outcome = outcome(server.define(kind.clone()), Duration::from_millis(plan.deadline_ms.max(200))).await;
             world.note(Event::Answered { call, outcome });
             if outcome == Outcome::Ok {
@@ -108,7 +108,7 @@ pub async fn define_spares(world: Arc<World>, mut random: Random) {
         let spec = format!("spare-{number}");
         let kind = specs::spare(&spec);
         let call = world.call();
-        world.note(Event::Define { call, spec, retention_ms: None });
+        world.note(Event::Define { call, spec, retention_ms: None, once: false });
         let outcome = outcome(server.define(kind), Duration::from_millis(world.plan.deadline_ms)).await;
         world.note(Event::Answered { call, outcome });
     }
@@ -152,7 +152,7 @@ async fn client(world: Arc<World>, run: String, mut random: Random) {
     let is_patient = random.chance(plan.patient_percent) && world.retention_ms(&spec).is_none();
     for _ in 0..TRIES {
         let server = world.reach().await;
-        let event = |call| Event::Start { call, run: run.clone(), spec: spec.clone() };
+        let event = |call| Event::Start { call, run: run.clone(), spec: spec.clone(), batch: None };
         match call(&world, &server, &run, event, kind.clone()).await {
             Outcome::Ok | Outcome::Exists => {
                 look(&world, &run).await;

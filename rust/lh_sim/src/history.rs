@@ -47,7 +47,11 @@ pub enum Event {
         /// Name of the WfSpec.
         spec: String,
         /// Time after which its runs are deleted once they have ended, in ms.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         retention_ms: Option<i64>,
+        /// It has no loops, and nobody rescues its runs: a thread reaches none of its nodes twice.
+        #[serde(default, skip_serializing_if = "is_false")]
+        once: bool,
     },
     /// `RunWf` was sent.
     Start {
@@ -57,6 +61,9 @@ pub enum Event {
         run: String,
         /// Name of the WfSpec.
         spec: String,
+        /// What the run can be searched by.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        batch: Option<String>,
     },
     /// A worker received an attempt.
     Delivered {
@@ -143,6 +150,15 @@ pub enum Event {
         /// The WfRun.
         run: String,
     },
+    /// Runs were searched.
+    Found {
+        /// What they were searched by.
+        batch: String,
+        /// Number of lines before the search was sent.
+        asked: usize,
+        /// Ids of the WfRuns that it found.
+        runs: Vec<String>,
+    },
     /// A run was read.
     Seen {
         /// Id of the WfRun; of a child all ids from the root on, joined by `_`.
@@ -152,6 +168,7 @@ pub enum Event {
         /// What was there; `None` = `NOT_FOUND`.
         view: Option<Box<RunView>>,
         /// Objects that were found although the WfRun was not: kinds, and ids where others could have made them since.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
         left: Vec<String>,
     },
     /// A CorrelatedEvent was read.
@@ -198,13 +215,17 @@ pub enum Action {
     Delete,
 }
 
-/// A run as its readers see it. Its parts may have been read one after the other.
+/// A run as its readers see it. Its parts may have been read one after the other. What nobody looked at is left out of the
+/// JSON: who writes a history of real processes leaves out what their runs do not have.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct RunView {
     /// Name of its WfSpec.
     pub spec: String,
     /// Status of the WfRun.
     pub status: String,
+    /// It had COMPLETED before any part of it was read.
+    pub is_whole: bool,
     /// When it was started.
     pub start_ms: i64,
     /// When it ended.
@@ -221,12 +242,14 @@ pub struct RunView {
     pub events: Vec<EventView>,
     /// WorkflowEvents.
     pub thrown: Vec<ThrownView>,
-    /// Value of the variable to which every output of tasks and events and every result of a user task is appended.
+    /// Value of the variable to which every output of tasks and events and every result of a user task is appended;
+    /// `None` = not read.
     pub trail: Option<Vec<String>>,
 }
 
 /// A ThreadRun.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct ThreadView {
     /// Its number.
     pub number: i32,
@@ -245,6 +268,7 @@ pub struct ThreadView {
 
 /// An ExternalEvent.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct EventView {
     /// Definition and guid, as `definition/guid`.
     pub id: String,
@@ -260,6 +284,7 @@ pub struct EventView {
 
 /// A WorkflowEvent.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct ThrownView {
     /// Definition.
     pub definition: String,
@@ -273,6 +298,7 @@ pub struct ThrownView {
 
 /// A UserTaskRun.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct UserTaskView {
     /// WfRun and guid, as `run/guid`.
     pub task: String,
@@ -294,6 +320,7 @@ pub struct UserTaskView {
 
 /// A NodeRun.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct NodeView {
     /// Number of its thread.
     pub thread: i32,
@@ -324,6 +351,7 @@ pub struct NodeView {
 
 /// A TaskRun.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct TaskView {
     /// WfRun and guid, as `run/guid`.
     pub task: String,
@@ -341,6 +369,7 @@ pub struct TaskView {
 
 /// An attempt of a TaskRun.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct AttemptView {
     /// Its status.
     pub status: String,
@@ -364,6 +393,10 @@ pub fn is_final(status: &str) -> bool {
 /// True for a status of attempts that never changes again.
 pub fn is_final_attempt(status: &str) -> bool {
     !matches!(status, "TASK_PENDING" | "TASK_SCHEDULED" | "TASK_RUNNING")
+}
+
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 /// A line of a history; our own types always can be written.

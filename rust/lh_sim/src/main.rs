@@ -1,6 +1,7 @@
 //! `lh_sim --seed N`: one run, with its trace hash, twice. `lh_sim --seeds N [--first N]`: many. `lh_sim check FILE`: a
-//! recorded history. `lh_sim mutants --seeds N [--only NAME]` (feature `mutants`): every planted bug in N seeds. Exit code 1
-//! if anything was violated, or if a planted bug was not found.
+//! recorded history (`--acknowledged N --ended N`: fewer are too few to show anything). `lh_sim mutants --seeds N [--only
+//! NAME]` (feature `mutants`): every planted bug in N seeds. Exit code 1 if anything was violated, or if a planted bug was not
+//! found.
 
 #[cfg(feature = "mutants")]
 mod mutants;
@@ -29,7 +30,13 @@ fn main() -> ExitCode {
         words.get(at + 1)?.parse::<u64>().ok()
     };
     match (words.first(), number("--seed"), number("--seeds")) {
-        (Some(&"check"), ..) => check(words.get(1).copied().unwrap_or_default()),
+        (Some(&"check"), ..) => {
+            let enough = Enough {
+                acknowledged: number("--acknowledged").unwrap_or_default(),
+                ended: number("--ended").unwrap_or_default(),
+            };
+            check(words.get(1).copied().unwrap_or_default(), &enough)
+        }
         #[cfg(feature = "mutants")]
         (Some(&"mutants"), ..) => {
             let only = words.iter().position(|word| *word == "--only").and_then(|at| words.get(at + 1));
@@ -38,7 +45,9 @@ fn main() -> ExitCode {
         (_, Some(seed), _) => one(seed, words.contains(&"--history")),
         (_, _, Some(seeds)) => many(number("--first").unwrap_or(1), seeds),
         _ => {
-            eprintln!("usage: lh_sim --seed N [--history] | --seeds N [--first N] | check FILE");
+            eprintln!(
+                "usage: lh_sim --seed N [--history] | --seeds N [--first N] | check FILE [--acknowledged N] [--ended N]"
+            );
             ExitCode::from(2)
         }
     }
@@ -139,13 +148,24 @@ impl Totals {
     }
 }
 
-fn check(path: &str) -> ExitCode {
+/// What a history must show at least.
+struct Enough {
+    acknowledged: u64,
+    ended: u64,
+}
+
+fn check(path: &str, enough: &Enough) -> ExitCode {
     let lines = File::open(path).and_then(|file| history::read_json_lines(BufReader::new(file)));
     match lines {
         Ok(lines) => {
             let violations = checker::check(&lines);
-            println!("{} lines, {:?}, {} violations", lines.len(), checker::coverage(&lines), violations.len());
+            let coverage = checker::coverage(&lines);
+            println!("{} lines, {coverage:?}, {} violations", lines.len(), violations.len());
             violations.iter().for_each(|violation| println!("  {violation}"));
+            if (coverage.acknowledged as u64) < enough.acknowledged || (coverage.ended as u64) < enough.ended {
+                println!("too little happened to show anything");
+                return ExitCode::FAILURE;
+            }
             if violations.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
         }
         Err(error) => {

@@ -52,6 +52,11 @@ pub(super) fn retains(index: &Index<'_>, run: &str) -> bool {
     specs.any(|spec| index.retention_ms.contains_key(spec))
 }
 
+/// Whether a run may be missing at some time: somebody wanted it deleted, or its time can be over.
+pub(super) fn may_ever_be_gone(index: &Index<'_>, run: &str) -> bool {
+    index.operations(run).iter().any(|operation| operation.action == Action::Delete) || retains(index, run)
+}
+
 /// When the last start of each run was over.
 fn last_starts<'h>(index: &Index<'h>) -> BTreeMap<&'h str, usize> {
     let mut last = BTreeMap::new();

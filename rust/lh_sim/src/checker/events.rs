@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Index, Violation, deletions, is_of_tree};
+use super::{Index, Sight, Violation, deletions, is_of_tree};
 use crate::history::{Action, Event, Outcome, RunView, ThrownView};
 
 /// Posts of one event.
@@ -11,8 +11,10 @@ struct Posts<'h> {
     token: &'h str,
     /// First line at which it was known to be there.
     acknowledged: Option<usize>,
-    /// Some post was not refused.
-    may_exist: bool,
+    /// Line at which a post was sent that was not refused.
+    sent: Option<usize>,
+    /// How many posts were acknowledged as new.
+    new: usize,
 }
 
 /// What was sent: posts by run and event, correlated events by content.
@@ -23,10 +25,11 @@ struct Sent<'h> {
 
 pub(super) fn check(index: &Index<'_>, violations: &mut Vec<Violation>) {
     let sent = sent(index);
+    anew(index, &sent, violations);
     for (run, sights) in &index.sights {
         for sight in sights {
             let Some(view) = sight.view else { continue };
-            posted(&sent, run, view, sight.asked, violations);
+            posted(&sent, run, view, sight, violations);
             claimed(run, view, violations);
             thrown(run, view, violations);
         }
@@ -41,12 +44,15 @@ pub(super) fn check(index: &Index<'_>, violations: &mut Vec<Violation>) {
 
 fn sent<'h>(index: &Index<'h>) -> Sent<'h> {
     let mut sent = Sent { posts: BTreeMap::new(), correlated: BTreeMap::new() };
-    for line in index.lines {
+    for (at, line) in index.lines.iter().enumerate() {
         match &line.event {
             Event::Post { call, run, id, token } => {
                 let posts: &mut Posts<'_> = sent.posts.entry(run).or_default().entry(id).or_default();
                 posts.token = token;
-                posts.may_exist |= !index.is_refused(*call);
+                if !index.is_refused(*call) {
+                    posts.sent.get_or_insert(at);
+                }
+                posts.new += usize::from(index.answered(*call, Outcome::Ok).is_some());
                 let line = index.acknowledged(*call);
                 posts.acknowledged = posts.acknowledged.into_iter().chain(line).min();
             }
@@ -59,18 +65,33 @@ fn sent<'h>(index: &Index<'h>) -> Sent<'h> {
     sent
 }
 
+/// An event is new once, unless it went with its run.
+fn anew(index: &Index<'_>, sent: &Sent<'_>, violations: &mut Vec<Violation>) {
+    for (run, posts) in &sent.posts {
+        for (id, post) in posts.iter().filter(|(_, post)| post.new > 1) {
+            if !deletions::may_ever_be_gone(index, run) {
+                broken(violations, format!("event {id} of {run} was acknowledged as new {} times", post.new));
+            }
+        }
+    }
+}
+
 /// Every acknowledged event is there as it was sent, and every event was sent, each once.
-fn posted(sent: &Sent<'_>, run: &str, view: &RunView, asked: usize, violations: &mut Vec<Violation>) {
+fn posted(sent: &Sent<'_>, run: &str, view: &RunView, sight: &Sight<'_>, violations: &mut Vec<Violation>) {
     let nothing = BTreeMap::new();
     let posts = sent.posts.get(run).unwrap_or(&nothing);
-    for (id, post) in posts.iter().filter(|(_, post)| post.acknowledged.is_some_and(|line| line < asked)) {
+    for (id, post) in posts.iter().filter(|(_, post)| post.acknowledged.is_some_and(|line| line < sight.asked)) {
         if !view.events.iter().any(|event| event.id == **id && event.token == post.token) {
             broken(violations, format!("event {id} of {run} was acknowledged and is lost"));
         }
     }
-    let mut seen = BTreeSet::new();
+    let (mut seen, mut ids) = (BTreeSet::new(), BTreeSet::new());
     for event in &view.events {
-        let is_posted = posts.get(event.id.as_str()).is_some_and(|post| post.may_exist && post.token == event.token);
+        if !ids.insert(&event.id) {
+            broken(violations, format!("event {} of {run} is there twice", event.id));
+        }
+        let post = posts.get(event.id.as_str()).filter(|post| post.token == event.token);
+        let is_posted = post.and_then(|post| post.sent).is_some_and(|line| line < sight.line);
         if !is_posted && !sent.correlated.contains_key(event.token.as_str()) {
             broken(violations, format!("nobody sent {event:?} to {run}"));
         }

@@ -1,21 +1,23 @@
 //! What a history must show (docs/operating/simulator.md lists the rules). The verdict is a function of the lines alone.
 //!
-//! `starts` I1-I3 · `deletions` I1, I10 · `tasks` I4, I7, I9 · `states` I13 and times · `threads` handlers, children and stopped
+//! `starts` I1-I3 · `searches` I18 · `deletions` I1, I10 · `tasks` I4, I7, I9 · `states` with `edges` I13 and times · `threads` handlers, children and stopped
 //! runs · `events` I15 · `people` user tasks · `timers` I10, I11 · `endings` liveness
 //!
 //! Calls about one run take effect in the order in which they were sent, or never.
 
 mod deletions;
+mod edges;
 mod endings;
 mod events;
 mod people;
+mod searches;
 mod starts;
 mod states;
 mod tasks;
 mod threads;
 mod timers;
 
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, ops::Bound};
 
 use crate::history::{Action, Event, Line, Outcome, RunView};
 
@@ -129,9 +131,14 @@ impl<'h> Index<'h> {
 
     /// Whether somebody wanted a run rescued before this line, or one below it: who rescues a child rescues its parents.
     fn is_rescued(&self, run: &str, line: usize) -> bool {
-        let of_tree = self.operations.iter().filter(|(name, _)| is_of_tree(name, run));
-        let mut operations = of_tree.flat_map(|(_, operations)| operations);
-        operations.any(|operation| operation.action == Action::Rescue && operation.line < line)
+        self.operations_of_tree(run).any(|operation| operation.action == Action::Rescue && operation.line < line)
+    }
+
+    /// What operators did to a run and those below it.
+    fn operations_of_tree<'a>(&'a self, run: &'a str) -> impl Iterator<Item = &'a Operation> {
+        let from = self.operations.range::<str, _>((Bound::Included(run), Bound::Unbounded));
+        let near = from.take_while(move |(name, _)| name.starts_with(run));
+        near.filter(move |(name, _)| is_of_tree(name, run)).flat_map(|(_, operations)| operations)
     }
 
     /// The line at which a call was acknowledged: it was done, now or before.
@@ -179,6 +186,7 @@ pub fn check(lines: &[Line]) -> Vec<Violation> {
     let index = Index::new(lines);
     let mut violations = Vec::new();
     starts::check(&index, &mut violations);
+    searches::check(&index, &mut violations);
     deletions::check(&index, &mut violations);
     tasks::check(&index, &mut violations);
     states::check(&index, &mut violations);

@@ -24,7 +24,7 @@ pub(super) fn check(index: &Index<'_>, violations: &mut Vec<Violation>) {
         let is_rescued = index.is_rescued(run, sight.line);
         for task in &view.user_tasks {
             let sent = sent.get(task.task.as_str()).map_or(&[][..], Vec::as_slice);
-            reflected(index, task, sent, sight.asked, violations);
+            reflected(index, task, sent, sight, violations);
             // A thread that had ended may go on, but not its user tasks.
             if !is_rescued {
                 cancelled(view, task, sent, sight, violations);
@@ -58,18 +58,25 @@ fn may_follow(old: &UserTaskView, new: &UserTaskView) -> bool {
 }
 
 /// What was acknowledged before the read was sent is seen by it, and the first completion counts.
-fn reflected(index: &Index<'_>, task: &UserTaskView, sent: &[Sent<'_>], asked: usize, violations: &mut Vec<Violation>) {
+fn reflected(
+    index: &Index<'_>,
+    task: &UserTaskView,
+    sent: &[Sent<'_>],
+    sight: &Sight<'_>,
+    violations: &mut Vec<Violation>,
+) {
     let ends = sent.iter().filter(|call| matches!(call.action, Action::Complete | Action::Cancel));
     let ended = ends.filter_map(|call| Some((index.answers.get(&call.call)?, call)));
     let first = ended.filter(|((_, outcome), _)| *outcome == Outcome::Ok).map(|((line, _), _)| *line).min();
-    if first.is_some_and(|line| line < asked) && !is_closed(task) {
+    if first.is_some_and(|line| line < sight.asked) && !is_closed(task) {
         broken("I4", violations, format!("the end of {} was acknowledged, but it is {}", task.task, task.status));
     }
     if task.status != "DONE" {
         return;
     }
     let token = task.token.as_deref().unwrap_or_default();
-    let completions = sent.iter().filter(|call| call.action == Action::Complete && call.token == token);
+    let completions =
+        sent.iter().filter(|call| call.action == Action::Complete && call.token == token && call.line < sight.line);
     // A completion that is sent again has the same content; which of its calls counted does not matter.
     match completions.filter(|call| !index.is_refused(call.call)).map(|call| call.line).min() {
         None => broken("I4", violations, format!("nobody completed {} with {token:?}", task.task)),

@@ -88,7 +88,7 @@ fn definitions(index: &Index<'_>, violations: &mut Vec<Violation>) {
         }
     }
     for (at, line) in index.lines.iter().enumerate() {
-        if let Event::Start { call, run, spec } = &line.event
+        if let Event::Start { call, run, spec, .. } = &line.event
             && known.get(spec.as_str()).is_some_and(|defined| *defined < at)
             && index.answered(*call, Outcome::NotFound).is_some()
         {

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{Index, Violation};
+use super::{
+    Index, Violation,
+    edges::{Edges, NODE_RUN, TASK_RUN, THREAD_RUN, WF_RUN, is_status, may_follow},
+};
 use crate::history::{AttemptView, NodeView, RunView, TaskView, is_final, is_final_attempt};
 
 pub(super) fn check(index: &Index<'_>, violations: &mut Vec<Violation>) {
@@ -11,13 +14,32 @@ pub(super) fn check(index: &Index<'_>, violations: &mut Vec<Violation>) {
         compare(run, before, view, is_rescued, violations);
     }
     for (run, sights) in &index.sights {
-        sights.iter().filter_map(|sight| sight.view).for_each(|view| times(run, view, violations));
+        for view in sights.iter().filter_map(|sight| sight.view) {
+            statuses(run, view, violations);
+            times(run, view, violations);
+        }
     }
 }
 
+/// Each status is one that there is.
+fn statuses(run: &str, view: &RunView, violations: &mut Vec<Violation>) {
+    let mut known = |what: &str, edges: Edges, status: &str| {
+        if !is_status(edges, status) {
+            broken(violations, format!("{what} of {run} is {status}"));
+        }
+    };
+    known("the WfRun", WF_RUN, &view.status);
+    view.threads.iter().for_each(|thread| known("a ThreadRun", THREAD_RUN, &thread.status));
+    view.nodes.iter().for_each(|node| known("a NodeRun", NODE_RUN, &node.status));
+    view.tasks.iter().for_each(|task| known("a TaskRun", TASK_RUN, &task.status));
+}
+
 fn compare(run: &str, before: &RunView, now: &RunView, is_rescued: bool, violations: &mut Vec<Violation>) {
-    if !may_follow(&before.status, &now.status, is_rescued) {
+    if !follows(WF_RUN, &before.status, &now.status, is_rescued) {
         broken(violations, format!("WfRun {run} went from {} to {}", before.status, now.status));
+    }
+    if before.is_whole && rest(before) != rest(now) {
+        broken(violations, format!("WfRun {run} was COMPLETED as {before:?} and is {now:?}"));
     }
     threads(run, before, now, is_rescued, violations);
     let nodes: BTreeMap<(i32, i32), &NodeView> =
@@ -26,7 +48,7 @@ fn compare(run: &str, before: &RunView, now: &RunView, is_rescued: bool, violati
         let place = (old.thread, old.position);
         match nodes.get(&place) {
             None => broken(violations, format!("NodeRun {place:?} of {run} is gone")),
-            Some(new) if new.node != old.node || (is_final(&old.status) && **new != *old && !fails_again(old, new)) => {
+            Some(new) if new.node != old.node || !node_follows(old, new) => {
                 broken(violations, format!("NodeRun {place:?} of {run} was {old:?} and is {new:?}"));
             }
             Some(_) => {}
@@ -36,9 +58,32 @@ fn compare(run: &str, before: &RunView, now: &RunView, is_rescued: bool, violati
     for old in &before.tasks {
         match tasks.get(old.task.as_str()) {
             None => broken(violations, format!("TaskRun {} is gone", old.task)),
-            Some(new) => compare_attempts(old, new, violations),
+            Some(new) => {
+                if !may_follow(TASK_RUN, &old.status, &new.status) {
+                    broken(violations, format!("TaskRun {} went from {} to {}", old.task, old.status, new.status));
+                }
+                compare_attempts(old, new, violations);
+            }
         }
     }
+}
+
+/// What of a COMPLETED run never changes. Events may still come, and user tasks are commented (`people` looks at them).
+fn rest(view: &RunView) -> RunView {
+    RunView { is_whole: true, events: Vec::new(), user_tasks: Vec::new(), ..view.clone() }
+}
+
+fn node_follows(old: &NodeView, new: &NodeView) -> bool {
+    if is_final(&old.status) {
+        new == old || fails_again(old, new)
+    } else {
+        may_follow(NODE_RUN, &old.status, &new.status)
+    }
+}
+
+/// A rescue leads out of ERROR.
+fn follows(edges: Edges, before: &str, now: &str, is_rescued: bool) -> bool {
+    may_follow(edges, before, now) || (before == "ERROR" && is_rescued)
 }
 
 /// A NodeRun that failed can fail once more, with an interrupt of its thread.
@@ -53,7 +98,7 @@ fn threads(run: &str, before: &RunView, now: &RunView, is_rescued: bool, violati
             None => broken(violations, format!("ThreadRun {} of {run} is gone", old.number)),
             Some(new)
                 if (&old.kind, old.parent) != (&new.kind, new.parent)
-                    || (is_final(&old.status) && !may_follow(&old.status, &new.status, is_rescued)) =>
+                    || !follows(THREAD_RUN, &old.status, &new.status, is_rescued) =>
             {
                 broken(violations, format!("ThreadRun of {run} was {old:?} and is {new:?}"));
             }
@@ -83,16 +128,6 @@ fn rank(attempt: &AttemptView) -> u8 {
         "TASK_PENDING" => 0,
         "TASK_SCHEDULED" | "TASK_RUNNING" => 1,
         _ => 2,
-    }
-}
-
-fn may_follow(before: &str, now: &str, is_rescued: bool) -> bool {
-    match before {
-        _ if before == now => true,
-        "STARTING" => true,
-        "ERROR" => is_rescued,
-        "RUNNING" | "HALTING" | "HALTED" => now != "STARTING",
-        _ => false,
     }
 }
 

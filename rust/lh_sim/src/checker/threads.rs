@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Index, Sight, Violation, is_of_tree};
+use super::{Index, Sight, Violation};
 use crate::history::{Action, Outcome, RunView, is_final};
 
 pub(super) fn check(index: &Index<'_>, violations: &mut Vec<Violation>) {
@@ -49,14 +49,18 @@ fn stopped(index: &Index<'_>, run: &str, sights: &[Sight<'_>], violations: &mut 
     let stops = operations.iter().filter(|operation| operation.action == Action::Stop && operation.thread == 0);
     for stop in stops {
         let Some((acknowledged, Outcome::Ok)) = index.answers.get(&stop.call) else { continue };
-        let moved_on = index.operations.iter().filter(|(name, _)| is_of_tree(name, run)).flat_map(|(_, all)| all);
-        let moved_on = moved_on.filter(|other| matches!(other.action, Action::Resume | Action::Rescue));
+        let moved_on =
+            index.operations_of_tree(run).filter(|other| matches!(other.action, Action::Resume | Action::Rescue));
         let until = moved_on.map(|other| other.line).filter(|line| *line > stop.line).min().unwrap_or(usize::MAX);
-        let mut still = sights.iter().filter(|sight| sight.asked > *acknowledged && sight.line < until);
-        let Some(first) = still.next().and_then(|sight| sight.view).filter(|view| !is_final(&view.status)) else {
-            continue;
-        };
-        for view in still.filter_map(|sight| sight.view) {
+        let still = sights.iter().filter(|sight| sight.asked > *acknowledged && sight.line < until);
+        let mut still = still.filter_map(|sight| sight.view);
+        let Some(first) = still.next().filter(|view| !is_final(&view.status)) else { continue };
+        for view in std::iter::once(first).chain(still) {
+            if let Some(thread) = view.threads.iter().find(|thread| thread.number == 0 && thread.status == "RUNNING") {
+                let text = format!("WfRun {run} was stopped and goes on: {thread:?}");
+                violations.push(Violation { rule: "I13", text });
+                return;
+            }
             let (before, now) = (stands(first), stands(view));
             let has_moved = before.map(|(position, _)| position) != now.map(|(position, _)| position);
             let has_completed = before != now && now.is_some_and(|(_, status)| status == "COMPLETED");

@@ -84,7 +84,7 @@ fn decode<M: Message + Default>(bytes: &Option<Vec<u8>>) -> Option<M> {
 }
 
 fn run_view(found: &[Option<Vec<u8>>; 8]) -> Option<RunView> {
-    let wf_run: pb::WfRun = decode(&found[7])?;
+    let (before, wf_run): (pb::WfRun, pb::WfRun) = (decode(&found[0])?, decode(&found[7])?);
     let nodes: pb::NodeRunList = decode(&found[1])?;
     let tasks: pb::TaskRunList = decode(&found[2])?;
     let user_tasks: pb::UserTaskRunList = decode(&found[3])?;
@@ -98,6 +98,7 @@ fn run_view(found: &[Option<Vec<u8>>; 8]) -> Option<RunView> {
     Some(RunView {
         spec: wf_run.wf_spec_id.as_ref().map(|id| id.name.clone()).unwrap_or_default(),
         status: wf_run.status().as_str_name().to_owned(),
+        is_whole: before.status() == pb::LhStatus::Completed,
         start_ms: wf_run.start_time.as_ref().map(milliseconds).unwrap_or_default(),
         end_ms: wf_run.end_time.as_ref().map(milliseconds),
         threads: wf_run.thread_runs.iter().map(thread_view).collect(),

@@ -3,6 +3,7 @@
 //! ```text
 //!   log ──recover::scan──► every entry decoded (entries.rs)
 //!   store ──opening::load──► audited as it is ──replay.rs──► audited as it will be after a start (store.rs)
+//!   whole log, if there is one ──► a fresh machine ──► the same records? (whole.rs)
 //!   all shards ──► do they know the definitions of the metadata group? (definitions.rs)
 //! ```
 
@@ -10,13 +11,14 @@ mod definitions;
 mod entries;
 mod replay;
 mod store;
+mod whole;
 
 use std::sync::Arc;
 
 use lh_machine::{MachineConfig, State, Writes};
 
 use super::{
-    log::{ClusterId, LogError, Recovered, Survey, survey},
+    log::{ClusterId, LogError, Recovered, Survey, all_entries, survey},
     opening::{self, OpenError},
 };
 use crate::ports::{Disk, Store};
@@ -46,6 +48,8 @@ impl Finding {
 pub struct Patient<'a> {
     /// The log's directory.
     pub disk: Arc<dyn Disk>,
+    /// Every segment that the log ever had, those that went included, if somebody kept them.
+    pub whole_log: Option<Arc<dyn Disk>>,
     /// What the data directory was made for.
     pub cluster: ClusterId,
     /// Number of run shards that it was made with.
@@ -76,11 +80,24 @@ pub fn examine(patient: &Patient<'_>) -> Vec<Finding> {
             None
         }
     };
+    let whole = match patient.whole_log.as_ref().map(|disk| all_entries(disk, &patient.cluster)).transpose() {
+        Ok(whole) => whole,
+        Err(error) => {
+            findings.push(Finding::bad("whole log", log_error(&error)));
+            None
+        }
+    };
     let mut examined = Vec::new();
     let numbers = (0..patient.run_shards).chain([MachineConfig::META_SHARD]);
     for (shard, store) in numbers.zip(&patient.stores) {
         let Some(store) = store else { continue };
-        examined.extend(examine_shard(patient, shard, store, recovered.as_ref(), &mut findings));
+        let mut writes = Writes::new();
+        let found = examine_shard(patient, shard, store, recovered.as_ref(), &mut writes, &mut findings);
+        if let (Some(found), Some(whole)) = (&found, &whole) {
+            let entries = whole.get(&shard).map_or(&[][..], Vec::as_slice);
+            findings.extend(whole::compare(&found.part, found.state.config.clone(), store, &writes, entries));
+        }
+        examined.extend(found);
     }
     if examined.len() == patient.stores.len() {
         findings.extend(definitions::compare(&examined));
@@ -114,11 +131,13 @@ fn foreign_shards(patient: &Patient<'_>, recovered: &Recovered) -> Vec<Finding> 
         .collect()
 }
 
+/// `writes` get what the log has beyond the store.
 fn examine_shard(
     patient: &Patient<'_>,
     shard: u32,
     store: &Arc<dyn Store>,
     recovered: Option<&Recovered>,
+    writes: &mut Writes,
     findings: &mut Vec<Finding>,
 ) -> Option<Examined> {
     let part = part_of(shard);
@@ -150,8 +169,8 @@ fn examine_shard(
     if findings.len() == before && behind > 0 {
         match replay::replay(&mut state, store, &log.entries) {
             Ok(()) => {
-                let writes = state.take_flush().writes;
-                let audited = store::audit(&state, store, &writes, &owns);
+                *writes = state.take_flush().writes;
+                let audited = store::audit(&state, store, writes, &owns);
                 findings.extend(audited.findings(&part, "after the replay of the log"));
             }
             Err(sentence) => findings.push(Finding::bad(&part, sentence)),

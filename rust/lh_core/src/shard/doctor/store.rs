@@ -52,7 +52,7 @@ pub fn audit(state: &State, store: &Arc<dyn Store>, writes: &Writes, owns: &dyn 
 }
 
 /// Every entry in order of keys. Reading all of a store checks the checksums of all that is in it.
-fn stream(store: &Arc<dyn Store>, writes: &Writes, visit: &mut dyn FnMut(&[u8], &[u8])) -> io::Result<()> {
+pub fn stream(store: &Arc<dyn Store>, writes: &Writes, visit: &mut dyn FnMut(&[u8], &[u8])) -> io::Result<()> {
     let mut over = writes.iter().peekable();
     // No key begins with this byte or a larger one.
     let (mut start, end) = (Vec::new(), [0xFF]);

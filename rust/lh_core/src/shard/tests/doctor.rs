@@ -9,7 +9,7 @@ use super::{
     service::finish,
 };
 use crate::{
-    ports::Store,
+    ports::{Disk, Store},
     shard::{
         doctor::{Finding, Patient, examine},
         log::Kind,
@@ -19,9 +19,14 @@ use crate::{
 const TENANT: &str = "default";
 
 fn look(setup: &Setup) -> Vec<Finding> {
+    look_with(setup, None)
+}
+
+fn look_with(setup: &Setup, whole_log: Option<Arc<dyn Disk>>) -> Vec<Finding> {
     let stores = setup.stores.iter().map(|store| Some(Arc::new(store.clone()) as Arc<dyn Store>)).collect();
     let disk = Arc::new(setup.disk.clone());
-    examine(&Patient { disk, cluster: setup.log.cluster, run_shards: 1, stores, shard_of: &|_, _| 0 })
+    let cluster = setup.log.cluster;
+    examine(&Patient { disk, whole_log, cluster, run_shards: 1, stores, shard_of: &|_, _| 0 })
 }
 
 fn problems(setup: &Setup) -> Vec<String> {
@@ -82,6 +87,29 @@ async fn nothing_is_wrong_with_what_servers_leave() {
         text.contains("4 runs (3 live)") && text.contains("5 runs (4 live)"),
         "before and after the replay: {text}"
     );
+}
+
+/// I16: from the first entry on, whether the store has everything or the log goes on behind it.
+#[tokio::test]
+async fn the_whole_log_gives_what_the_store_holds() {
+    let server = busy().await;
+    server.flush(0).await;
+    server.setup.stores[0].persist().unwrap();
+    server.run("chain", "later").await.unwrap();
+    for setup in [stopped().await, server.crash()] {
+        let log = Arc::new(setup.disk.clone());
+        let findings = look_with(&setup, Some(log.clone()));
+        assert!(findings.iter().all(|finding| finding.is_sound), "{findings:?}");
+        let same = findings.iter().filter(|finding| finding.text.contains("byte for byte"));
+        assert_eq!(same.count(), 2, "a run shard and metadata: {findings:?}");
+        // An outcome that no entry of the log has.
+        let key = key_with(&setup, key::TABLE_TREE, "done");
+        let mut record = setup.stores[0].content()[&key].clone();
+        record.extend(b"\xFA\x7F\x00");
+        write(&setup, key, Some(record));
+        let text = format!("{:?}", look_with(&setup, Some(log)));
+        assert!(text.contains("1 records differ") && text.contains("differs between store and replay"), "{text}");
+    }
 }
 
 #[tokio::test]
