@@ -74,11 +74,6 @@ class Engine:
         """Checks a serialized PutUserTaskDefRequest; returns the UserTaskDef (the latest one if unchanged)."""
     def check_struct_def_evolution(self, tenant: str, request: bytes, /) -> bool:
         """Whether a serialized ValidateStructDefEvolutionRequest is valid (02/SD-7; errors as above)."""
-    def read_variable(self, tenant: str, variable_id: bytes, /) -> bytes | None:
-        """The Variable with this serialized VariableId, serialized and NOT masked; None = there is none.
-
-        For searches that compare values (07/W-7); never an answer to a client.
-        """
     def flush(self, shard: int, /) -> None:
         """Brings the store of run shard `shard` up to everything acknowledged so far."""
     def routes(self, /) -> list[tuple[str, str]]:
@@ -107,6 +102,21 @@ def trees_prefix(tenant: str, /) -> bytes:
 
 def node_runs_in(key: bytes, value: bytes, status: int, /) -> list[tuple[int, str, bytes]]:
     """NodeRuns in this status within one record of a tree: arrival time in ms, id as text, serialized id."""
+
+def run_key(tenant: str, wf_run_id: bytes, /) -> bytes:
+    """Key of the record of the WfRun with this serialized WfRunId."""
+
+def variable_in(run_record: bytes, thread: int, name: str, /) -> bytes | None:
+    """The serialized VariableValue of a Variable in a run record, NOT masked; None = there is no such Variable.
+
+    For searches that compare values (07/W-7); never an answer to a client.
+    """
+
+def wf_spec_prefixes(tenant: str, name: str, /) -> list[bytes]:
+    """Prefixes of every WfSpec in a run shard's store that a run of this name can be bound to.
+
+    Those are the versions of the name, and what was deleted or replaced, of all names. Values are SpecRecords.
+    """
 
 def stored_run_shards(data_dir: str, /) -> int | None:
     """The number of run shards that a data directory was made with; None if it is new, OSError if it is damaged."""

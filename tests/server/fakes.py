@@ -24,7 +24,6 @@ from littlehorse.model import (
     TaskDef,
     TaskDefId,
     UserTaskDef,
-    Variable,
     VariableId,
     VariableValue,
     WfRunId,
@@ -36,7 +35,7 @@ from littlehorse.model import (
 from littlehorse.server.definitions import Definitions, Kind
 from littlehorse.server.errors import Code, RpcError
 from littlehorse.server.internal.check_pb2 import CheckedWfSpec
-from littlehorse.server.internal.record_pb2 import IndexEntry, RunRecord
+from littlehorse.server.internal.record_pb2 import IndexEntry, RunRecord, SpecRecord
 from littlehorse.server.rpc.table import TABLE, ColdRpcs
 from littlehorse.server.run_index import FORMAT, Index, full_id
 from littlehorse.server.services import Services
@@ -89,6 +88,17 @@ class FakeKeys:
             if node.status == status
         ]
 
+    def run_key(self, tenant: str, wf_run_id: bytes, /) -> bytes:
+        return self.trees_prefix(tenant) + _text(full_id(WfRunId.FromString(wf_run_id)))
+
+    def variable_in(self, run_record: bytes, thread: int, name: str, /) -> bytes | None:
+        variables = RunRecord.FromString(run_record.removeprefix(FORMAT)).variables
+        found = [it for it in variables if (it.id.thread_run_number, it.id.name) == (thread, name)]
+        return found[0].value.SerializeToString() if found else None
+
+    def wf_spec_prefixes(self, tenant: str, name: str, /) -> list[bytes]:
+        return [b"D" + self.meta_prefix(Kind.WF_SPEC, tenant, name), b"D\xff"]
+
     def shard_of(self, tenant: str, root_id: str, run_shards: int, /) -> int:
         return sum(f"{tenant}{root_id}".encode()) % run_shards
 
@@ -99,7 +109,8 @@ class FakeEngine:
     def __init__(self, keys: FakeKeys) -> None:
         self.keys = keys
         self.meta: dict[bytes, tuple[int, bytes]] = {}
-        self.variables: dict[bytes, bytes] = {}
+        # Stores of run shards: they are told of WfSpecs, and keep those that are deleted.
+        self.stores: list[FakeStore] = []
         self.flushed: list[int] = []
         # Called before each compare-and-write: what another writer does at the worst moment.
         self.interfere: Callable[[], None] = lambda: None
@@ -120,6 +131,7 @@ class FakeEngine:
             return False
         for key, value in writes:
             if value is None:
+                self._hide(key)
                 del self.meta[key]
             else:
                 self.put(key, value)
@@ -127,7 +139,17 @@ class FakeEngine:
 
     def put(self, key: bytes, value: bytes) -> None:
         """Writes without any check, as another writer would have."""
+        self._hide(key)
         self.meta[key] = (self.meta.get(key, (0, b""))[0] + 1, value)
+        if key[0] == Kind.WF_SPEC:
+            for store in self.stores:
+                store.entries[b"D" + key] = FORMAT + SpecRecord(wf_spec=value).SerializeToString()
+
+    def _hide(self, key: bytes) -> None:
+        """What was under this key stays for the runs that are bound to it."""
+        for store in self.stores:
+            if (hidden := store.entries.pop(b"D" + key, None)) is not None:
+                store.entries[b"D\xff" + struct.pack(">Q", len(store.entries))] = hidden
 
     def check_put_task_def(self, tenant: str, request: bytes, now_ms: int, /) -> bytes:
         wanted = PutTaskDefRequest.FromString(request)
@@ -217,19 +239,11 @@ class FakeEngine:
     def check_struct_def_evolution(self, tenant: str, request: bytes, /) -> bool:
         return True
 
-    def read_variable(self, tenant: str, variable_id: bytes, /) -> bytes | None:
-        return self.variables.get(variable_id)
-
     def flush(self, shard: int, /) -> None:
         self.flushed.append(shard)
 
     def routes(self, /) -> list[tuple[str, str]]:
         return [("RunWf", "hot"), ("ScheduleWf", "unimplemented"), *((name, "cold") for name in sorted(self.cold))]
-
-    def set_variable(self, wf_run_id: WfRunId, name: str, value: VariableValue) -> None:
-        """The variable of the entrypoint thread has this value now."""
-        variable_id = VariableId(wf_run_id=wf_run_id, thread_run_number=0, name=name)
-        self.variables[variable_id.SerializeToString()] = Variable(id=variable_id, value=value).SerializeToString()
 
 
 class FakeStore:
@@ -237,22 +251,27 @@ class FakeStore:
 
     def __init__(self) -> None:
         self.entries: dict[bytes, bytes] = {}
+        # Keys that were read or where scans began, in order.
+        self.asked: list[bytes] = []
 
     @contextlib.contextmanager
     def view(self) -> Iterator[FakeView]:
-        yield FakeView(dict(self.entries))
+        yield FakeView(dict(self.entries), self.asked)
 
 
 class FakeView:
     """What a FakeStore held at one moment."""
 
-    def __init__(self, entries: dict[bytes, bytes]) -> None:
+    def __init__(self, entries: dict[bytes, bytes], asked: list[bytes]) -> None:
         self._entries = entries
+        self._asked = asked
 
     def get(self, key: bytes, /) -> bytes | None:
+        self._asked.append(key)
         return self._entries.get(key)
 
     def scan(self, start: bytes, end: bytes, /) -> Iterator[tuple[bytes, bytes]]:
+        self._asked.append(start)
         return iter(sorted((key, value) for key, value in self._entries.items() if start <= key < end))
 
 
@@ -263,6 +282,7 @@ class FakeServer:
         self.keys = FakeKeys()
         self.engine = FakeEngine(self.keys)
         self.stores = [FakeStore() for _ in range(shards)]
+        self.engine.stores = self.stores
         self.now_ms = NOW_MS
         definitions = Definitions(self.engine, self.keys)
         self.services = Services(self.engine, self.keys, definitions, self.stores, lambda: self.now_ms)
@@ -291,10 +311,7 @@ class FakeServer:
         shard: int | None = None,
     ) -> None:
         """Adds the index entries of a WfRun."""
-        root = wf_run_id
-        while root.HasField("parent_wf_run_id"):
-            root = root.parent_wf_run_id
-        place = self.keys.shard_of(TENANT, root.id, len(self.stores)) if shard is None else shard
+        place = self.shard_of(wf_run_id) if shard is None else shard
         entry = IndexEntry(
             id=wf_run_id.SerializeToString(), time_ms=time_ms, major_version=version[0], revision=version[1]
         )
@@ -305,6 +322,31 @@ class FakeServer:
             prefixes.append(self.keys.index_prefix(TENANT, Index.CHILD, [parent]))
         for prefix in prefixes:
             self.stores[place].entries[prefix + suffix] = FORMAT + entry.SerializeToString()
+
+    def set_variable(self, wf_run_id: WfRunId, name: str, value: VariableValue) -> None:
+        """Adds a variable of the entrypoint thread to the record of the WfRun; not to any index."""
+        entries = self.stores[self.shard_of(wf_run_id)].entries
+        key = self.keys.run_key(TENANT, wf_run_id.SerializeToString())
+        record = RunRecord.FromString(entries.get(key, FORMAT).removeprefix(FORMAT))
+        record.variables.add(id=VariableId(wf_run_id=wf_run_id, name=name), value=value)
+        entries[key] = FORMAT + record.SerializeToString()
+
+    def index_variable(
+        self, wf_run_id: WfRunId, spec: str, name: str, value: VariableValue, time_ms: int, **more: int
+    ) -> None:
+        """Adds the index entry of a variable; `thread`, `revision`."""
+        thread = more.get("thread", 0)
+        text = self.keys.index_value(value.SerializeToString())
+        if text is not None:
+            variable_id = VariableId(wf_run_id=wf_run_id, thread_run_number=thread, name=name)
+            entry = IndexEntry(id=variable_id.SerializeToString(), time_ms=time_ms, revision=more.get("revision", 0))
+            prefix = self.keys.index_prefix(TENANT, Index.VARIABLE, [spec, name, text])
+            key = prefix + TIME.pack(time_ms) + f"{full_id(wf_run_id)}/{thread}/{name}".encode()
+            self.stores[self.shard_of(wf_run_id)].entries[key] = FORMAT + entry.SerializeToString()
+
+    def shard_of(self, wf_run_id: WfRunId) -> int:
+        """The shard of the tree of this WfRun."""
+        return self.keys.shard_of(TENANT, full_id(wf_run_id).partition("_")[0], len(self.stores))
 
 
 def _text(text: str) -> bytes:

@@ -162,10 +162,10 @@ def test_a_page_that_is_just_full_is_the_last(runs: FakeServer) -> None:
 
 def test_by_variable(runs: FakeServer) -> None:
     """07/W-7: whole value with its type, null matches null, no Variable matches nothing, limit counts matches."""
-    runs.engine.set_variable(run_id("d"), "order", VariableValue(int=5))
-    runs.engine.set_variable(run_id("b"), "order", VariableValue(double=5.0))
-    runs.engine.set_variable(run_id("c"), "order", VariableValue(int=5))
-    runs.engine.set_variable(run_id("a"), "order", VariableValue())
+    runs.set_variable(run_id("d"), "order", VariableValue(int=5))
+    runs.set_variable(run_id("b"), "order", VariableValue(double=5.0))
+    runs.set_variable(run_id("c"), "order", VariableValue(int=5))
+    runs.set_variable(run_id("a"), "order", VariableValue())
 
     def matching(value: VariableValue, **more: object) -> list[str]:
         match = VariableMatch(var_name="order", value=value)
@@ -185,8 +185,8 @@ def test_by_variable(runs: FakeServer) -> None:
 
 def test_json_is_compared_by_what_it_says(runs: FakeServer) -> None:
     """07/W-7; 02/T-1: not by spaces or order of keys, but with the types inside; other text matches itself."""
-    runs.engine.set_variable(run_id("d"), "order", VariableValue(json_obj='{"a":1,"b":[true]}'))
-    runs.engine.set_variable(run_id("b"), "order", VariableValue(json_obj="[" * 100_000))
+    runs.set_variable(run_id("d"), "order", VariableValue(json_obj='{"a":1,"b":[true]}'))
+    runs.set_variable(run_id("b"), "order", VariableValue(json_obj="[" * 100_000))
 
     def matching(text: str) -> list[str]:
         match = VariableMatch(var_name="order", value=VariableValue(json_obj=text))
@@ -202,7 +202,7 @@ def test_an_inherited_variable_is_the_ancestors(server: FakeServer) -> None:
     put_spec(server, "part", declared("order", access_level=INHERITED_VAR))
     server.add_wf_run(run_id("root_child_part"), "part", RUNNING, 1)
     server.add_wf_run(run_id("other_child_part"), "part", RUNNING, 2)
-    server.engine.set_variable(run_id("root"), "order", VariableValue(str="x"))
+    server.set_variable(run_id("root"), "order", VariableValue(str="x"))
     match = VariableMatch(var_name="order", value=VariableValue(str="x"))
     assert search(server, wf_spec_name="part", variable_filters=[match]) == ["root_child_part"]
 

@@ -57,6 +57,28 @@ class RunIndex:
         """Entries under these prefixes in all shards, by created time, then id (07/S-5)."""
         return merge(self._views, prefixes, times, start)
 
+    @property
+    def shards(self) -> list[int]:
+        """All run shards."""
+        return list(self._views)
+
+    def entries_in(
+        self, shard: int, prefixes: list[bytes], times: TimeRange, start: Position | None
+    ) -> Iterator[Found]:
+        """As `entries`, in one shard only."""
+        return merge({shard: self._views[shard]}, prefixes, times, start)
+
+    def run_record(self, shard: int, wf_run_id: WfRunId) -> bytes | None:
+        """The stored record of a WfRun of this shard, for `variable_in` of the key layout; None if there is none."""
+        return self._views[shard].get(self._services.keys.run_key(self._tenant, wf_run_id.SerializeToString()))
+
+    def wf_specs(self, shard: int, name: str) -> Iterator[bytes]:
+        """Stored SpecRecords of all WfSpecs that a run of this name can be bound to, and others that were deleted."""
+        for prefix in self._services.keys.wf_spec_prefixes(self._tenant, name):
+            # Version numbers and the numbers of hidden WfSpecs have eight bytes.
+            for _, value in self._views[shard].scan(prefix, prefix + b"\xff" * 9):
+                yield value
+
     def node_runs(self, status: int) -> Iterator[tuple[Position, bytes]]:
         """Positions and serialized ids of all NodeRuns in this status, in no order; all runs are read for them."""
         prefix = self._services.keys.trees_prefix(self._tenant)

@@ -31,8 +31,8 @@ mod _core {
         doctor::examine,
         engine::{Engine, EngineConfig},
         keys::{
-            index_prefix, index_value, meta_key, meta_prefix, node_runs_in, parse_meta_key, routes, shard_of,
-            stored_run_shards, trees_prefix,
+            index_prefix, index_value, meta_key, meta_prefix, node_runs_in, parse_meta_key, routes, run_key, shard_of,
+            stored_run_shards, trees_prefix, variable_in, wf_spec_prefixes,
         },
         task_link::TaskLink,
     };

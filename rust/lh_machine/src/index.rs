@@ -38,6 +38,18 @@ pub fn node_runs_in(key: &[u8], value: &[u8], status: i32) -> Result<Vec<NodeFou
     Ok(found.collect())
 }
 
+/// The value, not masked, that a Variable of this ThreadRun has in a stored run record; `None` = it has no such Variable.
+///
+/// # Errors
+/// [`Corrupt`] if the record cannot be read.
+pub fn variable_in(run_record: &[u8], thread: i32, name: &str) -> Result<Option<pb::VariableValue>, Corrupt> {
+    let record = internal::RunVariables::decode(record::payload(run_record)?)
+        .map_err(|error| Corrupt(format!("variables of a run record: {error}")))?;
+    let is_wanted = |id: &pb::VariableId| id.thread_run_number == thread && id.name == name;
+    let found = record.variables.into_iter().find(|variable| variable.id.as_ref().is_some_and(is_wanted));
+    Ok(found.map(|variable| variable.value.unwrap_or_default()))
+}
+
 /// All index entries of the run and of the NodeRuns that it keeps.
 pub fn of_run(run: &Run) -> BTreeMap<Vec<u8>, Vec<u8>> {
     let mut entries = BTreeMap::new();

@@ -9,7 +9,7 @@
 //! | `I` | tenant, what byte, text components, time u64, id | `IndexEntry` |
 //! | `Q` | tenant, TaskDef, sequence u64 | `QueueEntry` |
 //! | `W` | due u64, tenant, ids root to leaf | empty |
-//! | `D` | meta key | definition as run shards keep it |
+//! | `D` | meta key; for a hidden WfSpec `0xFF`, uid u64 | definition as run shards keep it |
 //! | `M` | meta key | `MetaEntry` (metadata group only) |
 //! | `O` | target u32, sequence u64 | `OutboxEntry` |
 //! | `G` | tenant, TaskDef | `TaskWorkerGroupRecord` |
@@ -42,6 +42,9 @@ pub const RESIDENT_TABLES: [u8; 7] =
 
 /// First byte of every stored value: the format version.
 pub const FORMAT: u8 = 1;
+
+/// First byte (after the table) of the keys of hidden WfSpecs; no meta kind has it.
+pub const HIDDEN: u8 = 0xFF;
 
 const KIND_RUN: u8 = 0x02;
 const KIND_NODE: u8 = 0x03;
@@ -236,6 +239,18 @@ pub fn with_table(table: u8, key: &[u8]) -> Vec<u8> {
     full.push(table);
     full.extend_from_slice(key);
     full
+}
+
+/// Key of a WfSpec that was deleted or replaced, kept for the runs that are bound to it.
+pub fn hidden_wf_spec(uid: u64) -> Vec<u8> {
+    let mut key = hidden_wf_specs();
+    key.extend_from_slice(&uid.to_be_bytes());
+    key
+}
+
+/// Prefix of all hidden WfSpecs, of every name and tenant.
+pub fn hidden_wf_specs() -> Vec<u8> {
+    vec![TABLE_DEFINITION, HIDDEN]
 }
 
 /// Builds a run id from ids root to leaf.

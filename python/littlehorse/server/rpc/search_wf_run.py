@@ -2,58 +2,43 @@
 
 from __future__ import annotations
 
-import json
+import heapq
 from collections.abc import Iterator
 
-from littlehorse.model import (
-    INHERITED_VAR,
-    LHStatus,
-    SearchWfRunRequest,
-    ThreadVarDef,
-    Variable,
-    VariableId,
-    VariableMatch,
-    VariableValue,
-    WfRunId,
-    WfRunIdList,
-    WfSpec,
-)
+from littlehorse.model import LHStatus, SearchWfRunRequest, VariableMatch, WfRunId, WfRunIdList, WfSpec
 from littlehorse.server.definitions import Kind
 from littlehorse.server.errors import invalid
 from littlehorse.server.internal.record_pb2 import IndexEntry
 from littlehorse.server.rpc.paging import limit_of, start_of
+from littlehorse.server.rpc.variable_filters import VariableFilters, entrypoint_variables, of_its_run
 from littlehorse.server.rpc.wf_spec import resolve
 from littlehorse.server.run_index import Index, RunIndex, decode, full_id, open_index, page_of, time_range
 from littlehorse.server.services import Call, Services
+from littlehorse.shard.intersect import Source, intersect
 from littlehorse.shard.scan import Found, Position, TimeRange
-
-ENTRYPOINT_THREAD = 0
 
 
 def search(services: Services, call: Call, request: SearchWfRunRequest) -> WfRunIdList:
     """Ids of WfRuns that pass all filters, by start time, then id (07/W-1). INVALID_ARGUMENT as 07/W-2 says."""
     wf_spec = _require_legal(services, call, request)
     limit, start = limit_of(request), start_of(request)
-    inherited = _inherited_names(wf_spec)
     with open_index(services, call.tenant) as index:
-        search = _Search(services, call, request, index)
-
-        def accept(found: Found, entry: IndexEntry) -> bool:
-            attributes = search.attributes_of(found, entry)
-            return (
-                attributes is not None
-                and search.has_version(attributes)
-                and all(search.matches(entry, match, inherited) for match in request.variable_filters)
-            )
-
-        page = page_of(search.candidates(start), limit, accept)
+        search = _Search(services, call, request, wf_spec, index)
+        page = page_of(search.candidates(start), limit, search.accepts)
     return WfRunIdList(results=[WfRunId.FromString(entry.id) for entry in page.entries], bookmark=page.bookmark)
 
 
 class _Search:
-    """One search: which index entries are candidates and what is asked of each."""
+    """One search: in each shard, which index entries are candidates, and what is asked of each.
 
-    def __init__(self, services: Services, call: Call, request: SearchWfRunRequest, index: RunIndex) -> None:
+    If a variable filter is indexed, candidates are the intersection of the indexes of such filters (and of status and
+    parent), whose smallest sets the cost. Otherwise they are all WfRuns of the name, or of the parent.
+    Filters that are left cost a read of the candidate's record each time.
+    """
+
+    def __init__(
+        self, services: Services, call: Call, request: SearchWfRunRequest, wf_spec: WfSpec | None, index: RunIndex
+    ) -> None:
         self._services = services
         self._call = call
         self._request = request
@@ -65,17 +50,59 @@ class _Search:
         self._prefixes = [
             index.prefix(Index.WF_RUN, name, str(status)) for name in self._names() for status in self._statuses()
         ]
+        self._is_walk_of_tree = request.HasField("parent_wf_run_id") and request.show_full_tree
+        wanted = list(request.variable_filters)
+        self._filters = None
+        self._indexed: dict[int, list[VariableMatch]] = {shard: [] for shard in index.shards}
+        if wf_spec is not None and wanted:
+            self._filters = VariableFilters(services.keys, index, wf_spec, wanted, self._times)
+            if not self._is_walk_of_tree:
+                self._indexed = {shard: self._filters.indexed(shard) for shard in index.shards}
+        self._left = {
+            shard: [match for match in wanted if match not in indexed] for shard, indexed in self._indexed.items()
+        }
 
     def candidates(self, start: Position | None) -> Iterator[Found]:
         """Entries to look at, in order, from `start` on."""
-        if not self._request.HasField("parent_wf_run_id"):
-            return self._index.entries(self._prefixes, self._times, start)
-        parent = self._request.parent_wf_run_id
-        if self._request.show_full_tree:
-            return self._descendants(parent, start)
-        return self._index.entries([self._children_of(parent)], self._times, start)
+        if self._is_walk_of_tree:
+            return self._descendants(self._request.parent_wf_run_id, start)
+        streams = [
+            self._intersection(shard, indexed, start) if indexed else self._walk(shard, start)
+            for shard, indexed in self._indexed.items()
+        ]
+        return heapq.merge(*streams, key=lambda found: found.position)
 
-    def attributes_of(self, found: Found, entry: IndexEntry) -> IndexEntry | None:
+    def accepts(self, found: Found, entry: IndexEntry) -> bool:
+        """Whether a candidate passes what its index does not tell."""
+        attributes = entry if self._indexed[found.shard] else self._attributes_of(found, entry)
+        if attributes is None or not self._has_version(attributes):
+            return False
+        return self._filters is None or self._filters.match(
+            found.shard, WfRunId.FromString(entry.id), self._left[found.shard]
+        )
+
+    def _walk(self, shard: int, start: Position | None) -> Iterator[Found]:
+        has_parent = self._request.HasField("parent_wf_run_id")
+        prefixes = [self._children_of(self._request.parent_wf_run_id)] if has_parent else self._prefixes
+        return self._index.entries_in(shard, prefixes, self._times, start)
+
+    def _intersection(self, shard: int, indexed: list[VariableMatch], start: Position | None) -> Iterator[Found]:
+        """WfRuns of a shard that these filters, the status and the parent have in common."""
+        assert self._filters is not None
+        of_runs = []
+        if self._request.HasField("parent_wf_run_id"):
+            of_runs.append(self._children_of(self._request.parent_wf_run_id))
+        if self._request.HasField("status"):
+            of_runs += self._prefixes
+        sources = [self._filters.source(shard, match) for match in indexed]
+        sources += [self._source(shard, prefix) for prefix in of_runs]
+        for entries in intersect(sources, start or Position(0, b"")):
+            yield entries[-1] if of_runs else of_its_run(entries[-1])
+
+    def _source(self, shard: int, prefix: bytes) -> Source:
+        return lambda start: self._index.entries_in(shard, [prefix], self._times, start)
+
+    def _attributes_of(self, found: Found, entry: IndexEntry) -> IndexEntry | None:
         """The entry that tells the version of a candidate; None if it has not the name and status asked for.
 
         Children are listed by their parent only, so the rest is looked up (any combination is allowed, 07/W-4).
@@ -90,30 +117,12 @@ class _Search:
                 return attributes
         return None
 
-    def has_version(self, attributes: IndexEntry) -> bool:
+    def _has_version(self, attributes: IndexEntry) -> bool:
         """Whether a WfRun is on the version of the WfSpec that is asked for (07/W-1)."""
         request = self._request
         if request.HasField("wf_spec_major_version") and attributes.major_version != request.wf_spec_major_version:
             return False
         return not request.HasField("wf_spec_revision") or attributes.revision == request.wf_spec_revision
-
-    def matches(self, entry: IndexEntry, match: VariableMatch, inherited: set[str]) -> bool:
-        """Whether the entrypoint thread's variable has this value now; an inherited one is its ancestor's (07/W-7)."""
-        wf_run_id = WfRunId.FromString(entry.id)
-        if match.var_name in inherited:
-            while wf_run_id.HasField("parent_wf_run_id"):
-                wf_run_id = wf_run_id.parent_wf_run_id
-                variable = self._read(wf_run_id, match.var_name)
-                if variable is not None:
-                    return _is_equal(variable.value, match.value)
-            return False
-        variable = self._read(wf_run_id, match.var_name)
-        return variable is not None and _is_equal(variable.value, match.value)
-
-    def _read(self, wf_run_id: WfRunId, name: str) -> Variable | None:
-        variable_id = VariableId(wf_run_id=wf_run_id, thread_run_number=ENTRYPOINT_THREAD, name=name)
-        stored = self._services.engine.read_variable(self._call.tenant, variable_id.SerializeToString())
-        return None if stored is None else Variable.FromString(stored)
 
     def _names(self) -> list[str]:
         """WfSpecs to look at: the one asked for, or (07/W-3) all that exist."""
@@ -164,35 +173,8 @@ def _require_legal(services: Services, call: Call, request: SearchWfRunRequest) 
     )
     if wf_spec is None:
         raise invalid(f"Couldn't find wfSpec '{request.wf_spec_name}' in the version given.")
-    declared = {variable.var_def.name for variable in _entrypoint_variables(wf_spec)}
+    declared = {variable.var_def.name for variable in entrypoint_variables(wf_spec)}
     for match in request.variable_filters:
         if match.var_name not in declared:
             raise invalid(f"Variable '{match.var_name}' is not present in main thread of '{request.wf_spec_name}'.")
     return wf_spec
-
-
-def _entrypoint_variables(wf_spec: WfSpec) -> list[ThreadVarDef]:
-    return list(wf_spec.thread_specs[wf_spec.entrypoint_thread_name].variable_defs)
-
-
-def _is_equal(value: VariableValue, wanted: VariableValue) -> bool:
-    """Whole values with their types (07/W-7); JSON by what it says, as its text may be written anew (02/T-1)."""
-    if value == wanted:
-        return True
-    case = value.WhichOneof("value")
-    if case != wanted.WhichOneof("value") or case not in ("json_obj", "json_arr"):
-        return False
-    try:
-        # Compared as text, because Python takes 1, 1.0 and true for the same.
-        one, other = (json.dumps(json.loads(getattr(each, case)), sort_keys=True) for each in (value, wanted))
-    except (ValueError, RecursionError):
-        return False
-    return one == other
-
-
-def _inherited_names(wf_spec: WfSpec | None) -> set[str]:
-    if wf_spec is None:
-        return set()
-    return {
-        variable.var_def.name for variable in _entrypoint_variables(wf_spec) if variable.access_level == INHERITED_VAR
-    }

@@ -23,7 +23,7 @@ use std::{
 };
 
 use lh_machine::{
-    Code, Command, MachineConfig, Read, Reply,
+    Code, Command, MachineConfig, Reply,
     internal::{MetaWrite, command},
     key::MetaKind,
     pb,
@@ -33,10 +33,7 @@ use tokio::{runtime::Handle, sync::oneshot};
 use crate::{
     effects::Runner,
     engine::failure::FailureSlot,
-    front::{
-        doors::{Cold, Identities},
-        placement,
-    },
+    front::doors::{Cold, Identities},
     ports::{Failure, MetaSnapshot, ShardMessage, Store},
 };
 
@@ -240,19 +237,6 @@ impl Engine {
             running.identities.replace(definitions::identities(&snapshot));
         }
         Ok(())
-    }
-
-    /// A Variable with its real value, serialized; `None` = there is none.
-    pub fn read_variable(&self, tenant: &str, id: pb::VariableId) -> Result<Option<Vec<u8>>, AskError> {
-        let read = Read::UnmaskedVariable(id);
-        let Some(root) = read.root_id().map(str::to_owned) else { return Ok(None) };
-        let shard = placement::shard_of(tenant, &root, self.settings.run_shards as usize) as u32;
-        let tenant = tenant.to_owned();
-        match self.ask_shard(shard, |answer| ShardMessage::Read { tenant, read, answer }) {
-            Ok(variable) => Ok(Some(variable)),
-            Err(AskError::Failed(Failure::Rejected(rejected))) if rejected.code == Code::NotFound => Ok(None),
-            Err(error) => Err(error),
-        }
     }
 
     /// Brings the store of a run shard up to everything acknowledged so far.

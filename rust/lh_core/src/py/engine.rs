@@ -2,14 +2,10 @@
 
 use std::{io, path::PathBuf, sync::Arc, time::Duration};
 
-use lh_machine::{
-    internal::{
-        MetaWrite,
-        meta_write::{Expect, Write},
-    },
-    pb,
+use lh_machine::internal::{
+    MetaWrite,
+    meta_write::{Expect, Write},
 };
-use prost::Message;
 use pyo3::{
     exceptions::{PyRuntimeError, PyValueError},
     prelude::*,
@@ -214,18 +210,6 @@ impl Engine {
     #[pyo3(signature = (tenant, request, /))]
     fn check_struct_def_evolution(&self, py: Python<'_>, tenant: &str, request: &[u8]) -> PyResult<bool> {
         checks::struct_def_evolution(py, self.ask(py, engine::Engine::metadata)?, tenant, request)
-    }
-
-    #[pyo3(signature = (tenant, variable_id, /))]
-    fn read_variable<'py>(
-        &self,
-        py: Python<'py>,
-        tenant: &str,
-        variable_id: &[u8],
-    ) -> PyResult<Option<Bound<'py, PyBytes>>> {
-        let id = pb::VariableId::decode(variable_id).map_err(|error| PyValueError::new_err(error.to_string()))?;
-        let variable = self.ask(py, |engine| engine.read_variable(tenant, id))?;
-        Ok(variable.map(|variable| PyBytes::new(py, &variable)))
     }
 
     #[pyo3(signature = (shard, /))]

@@ -115,6 +115,36 @@ pub fn node_runs_in<'py>(
     Ok(found.into_iter().map(|(arrival_ms, shown, id)| (arrival_ms, shown, PyBytes::new(py, &id))).collect())
 }
 
+/// Key of the record of the WfRun with this serialized WfRunId.
+#[pyfunction]
+#[pyo3(signature = (tenant, wf_run_id, /))]
+pub fn run_key<'py>(py: Python<'py>, tenant: &str, wf_run_id: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
+    let id = pb::WfRunId::decode(wf_run_id).map_err(|error| PyValueError::new_err(error.to_string()))?;
+    Ok(PyBytes::new(py, &key::run(tenant, &id)))
+}
+
+/// The serialized VariableValue, not masked, of a Variable in a run record; `None` = there is no such Variable.
+#[pyfunction]
+#[pyo3(signature = (run_record, thread, name, /))]
+pub fn variable_in<'py>(
+    py: Python<'py>,
+    run_record: &[u8],
+    thread: i32,
+    name: &str,
+) -> PyResult<Option<Bound<'py, PyBytes>>> {
+    let found = index::variable_in(run_record, thread, name).map_err(|corrupt| PyValueError::new_err(corrupt.0))?;
+    Ok(found.map(|value| PyBytes::new(py, &value.encode_to_vec())))
+}
+
+/// Prefixes of every WfSpec in the store of a run shard that a run of this name can be bound to: the versions of the
+/// name, and what was deleted, of all names.
+#[pyfunction]
+#[pyo3(signature = (tenant, name, /))]
+pub fn wf_spec_prefixes<'py>(py: Python<'py>, tenant: &str, name: &str) -> [Bound<'py, PyBytes>; 2] {
+    let versions = key::with_table(key::TABLE_DEFINITION, &key::meta(MetaKind::WfSpec, tenant, name, &[]));
+    [PyBytes::new(py, &versions), PyBytes::new(py, &key::hidden_wf_specs())]
+}
+
 /// The run shard that owns the tree with this root id.
 #[pyfunction]
 #[pyo3(signature = (tenant, root_id, run_shards, /))]

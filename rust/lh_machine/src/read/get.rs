@@ -129,19 +129,12 @@ pub(super) fn user_task_run(
     Ok(record.user_task_run.ok_or_else(unknown)?.encode_to_vec())
 }
 
-pub(super) fn variable(
-    state: &State,
-    tenant: &str,
-    id: &pb::VariableId,
-    fetched: &Fetched,
-    mask: bool,
-) -> Result<Vec<u8>, Stop> {
+pub(super) fn variable(state: &State, tenant: &str, id: &pb::VariableId, fetched: &Fetched) -> Result<Vec<u8>, Stop> {
     let wf_run_id = id.wf_run_id.as_ref().ok_or_else(|| missing("wf_run_id"))?;
     with_run(state, tenant, wf_run_id, fetched, |view| {
         let found = view.variables.iter().find(|variable| variable.id.as_ref() == Some(id));
         let variable = found.ok_or_else(|| not_found("Variable", &id.name))?;
-        let variable = (*variable).clone();
-        Ok(if mask { public_variable(variable) } else { variable }.encode_to_vec())
+        Ok(public_variable((*variable).clone()).encode_to_vec())
     })
 }
 

@@ -26,8 +26,6 @@ pub enum Read {
     TaskRun(pb::TaskRunId),
     /// GetVariable.
     Variable(pb::VariableId),
-    /// A Variable with its real value even if masked: for filters of searches, never for clients.
-    UnmaskedVariable(pb::VariableId),
     /// ListNodeRuns.
     NodeRuns(pb::ListNodeRunsRequest),
     /// ListTaskRuns.
@@ -66,7 +64,7 @@ impl Read {
             Self::InactiveThreadRun(id) => id.wf_run_id.as_ref(),
             Self::NodeRun(id) => id.wf_run_id.as_ref(),
             Self::TaskRun(id) => id.wf_run_id.as_ref(),
-            Self::Variable(id) | Self::UnmaskedVariable(id) => id.wf_run_id.as_ref(),
+            Self::Variable(id) => id.wf_run_id.as_ref(),
             Self::NodeRuns(request) => request.wf_run_id.as_ref(),
             Self::TaskRuns(request) => request.wf_run_id.as_ref(),
             Self::Variables(request) => request.wf_run_id.as_ref(),
@@ -115,8 +113,7 @@ pub fn read(state: &State, tenant: &str, read: &Read, fetched: &Fetched, now_ms:
         Read::InactiveThreadRun(id) => get::inactive_thread_run(state, tenant, id, fetched),
         Read::NodeRun(id) => get::node_run(state, tenant, id, fetched),
         Read::TaskRun(id) => get::task_run(state, tenant, id, fetched),
-        Read::Variable(id) => get::variable(state, tenant, id, fetched, true),
-        Read::UnmaskedVariable(id) => get::variable(state, tenant, id, fetched, false),
+        Read::Variable(id) => get::variable(state, tenant, id, fetched),
         Read::NodeRuns(request) => list::node_runs(state, tenant, request, fetched),
         Read::TaskRuns(request) => list::task_runs(state, tenant, request, fetched),
         Read::Variables(request) => list::variables(state, tenant, request, fetched),

@@ -16,9 +16,6 @@ use crate::{
     value::StructDefs,
 };
 
-/// First byte (after the table) of the keys of hidden WfSpecs; no meta kind has it.
-const HIDDEN: u8 = 0xFF;
-
 /// Definitions of all tenants.
 #[derive(Debug, Default)]
 pub struct Definitions {
@@ -105,7 +102,7 @@ impl Definitions {
     pub(super) fn load(&mut self, key: &[u8], value: &[u8]) -> Result<(), Corrupt> {
         let damaged = |what: &str| Corrupt(format!("{what} under definition key {key:02x?}"));
         match key.first().map(|byte| (*byte, MetaKind::from_byte(*byte))) {
-            Some((HIDDEN, _)) => {
+            Some((key::HIDDEN, _)) => {
                 let record: internal::SpecRecord = super::decode(value)?;
                 let wf_spec = pb::WfSpec::decode(&*record.wf_spec).map_err(|_| damaged("WfSpec"))?;
                 self.specs_by_uid.insert(record.uid, Arc::new(Spec::new(record.uid, wf_spec)));
@@ -210,8 +207,6 @@ impl Definitions {
         let Some(spec) = self.specs.remove(key) else { return };
         writes.insert(key::with_table(key::TABLE_DEFINITION, key), None);
         let record = internal::SpecRecord { uid: spec.uid, wf_spec: spec.wf_spec.encode_to_vec(), hidden: true };
-        let mut hidden = vec![key::TABLE_DEFINITION, HIDDEN];
-        hidden.extend_from_slice(&spec.uid.to_be_bytes());
-        writes.insert(hidden, Some(record::with_format(&record)));
+        writes.insert(key::hidden_wf_spec(spec.uid), Some(record::with_format(&record)));
     }
 }
