@@ -37,6 +37,7 @@ pub(super) fn arrive(
         return Err(failure::technical("CHILD_FAILURE", message));
     }
     if context.family.started() >= STARTED_MAX || key::path(&id).len() > DEPTH_MAX {
+        failure::note_loop(run, context);
         let message = "The WfSpec has a tight loop: it started too many WfRuns in one command, or below each other.";
         return Err(failure::technical("INTERNAL_ERROR", message));
     }

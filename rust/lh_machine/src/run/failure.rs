@@ -74,6 +74,14 @@ pub fn fail_thread(run: &mut Run, number: i32, failure: pb::Failure, context: &m
     }
 }
 
+/// Whoever runs the machine is told which WfSpec loops: its further runs can wait for others.
+pub fn note_loop(run: &Run, context: &mut Context<'_>) {
+    let wf_spec = (run.tenant.to_string(), run.spec.id.name.clone());
+    if !context.effects.looped.contains(&wf_spec) {
+        context.effects.looped.push(wf_spec);
+    }
+}
+
 /// The loop guard: thread 0 ends with `INTERNAL_ERROR`, no handler is asked (03/E-307). Threads that run on although
 /// thread 0 has ended (03/E-452) end the same way.
 pub fn fail_tight_loop(run: &mut Run, context: &mut Context<'_>) {
@@ -81,7 +89,7 @@ pub fn fail_tight_loop(run: &mut Run, context: &mut Context<'_>) {
         "The WfSpec has a tight loop: it exceeded the maximum of {} iterations in one command.",
         advance::PASSES_MAX
     );
-    context.effects.looped.push((run.tenant.to_string(), run.spec.id.name.clone()));
+    note_loop(run, context);
     let guilty: Vec<i32> = if run.is_terminal() {
         let running = |thread: &&pb::ThreadRun| thread.status() == pb::LhStatus::Running;
         run.wf_run.thread_runs.iter().filter(running).map(|thread| thread.number).collect()

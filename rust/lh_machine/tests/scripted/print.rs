@@ -39,6 +39,9 @@ pub fn effects(effects: &Effects) -> String {
     for thrown in &effects.thrown {
         text.push_str(&format!("thrown {}\n", workflow_event(&thrown.event)));
     }
+    for (_, wf_spec) in &effects.looped {
+        text.push_str(&format!("loops {wf_spec}\n"));
+    }
     match &effects.reply {
         Some(Ok(Reply::WfRun(wf_run))) => text.push_str(&format!("reply {}\n", wf_run_line(wf_run))),
         Some(Ok(Reply::ExternalEvent(event))) => text.push_str(&format!("reply {}\n", external_event(event))),
