@@ -119,6 +119,10 @@ class ServerProcess:
         assert self.process.stdout is not None
         self.process.stdout.close()
 
+    def threads(self) -> int:
+        """How many threads it has now; Linux only."""
+        return len(list(Path(f"/proc/{self.process.pid}/task").iterdir()))
+
     def log(self) -> str:
         """What it wrote to standard error so far."""
         return self._log_path.read_text(errors="replace") if self._log_path.exists() else ""

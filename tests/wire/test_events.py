@@ -1,11 +1,14 @@
 """Events into and out of runs: external events, interrupts, workflow events, and the searches over them."""
 
+import sys
 import uuid
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from typing import Any
 
 import grpc
 import pytest
+from google.protobuf.empty_pb2 import Empty
 
 from littlehorse.model import (
     AwaitWorkflowEventRequest,
@@ -34,7 +37,10 @@ from littlehorse.model import (
 )
 from littlehorse.utils import to_variable_value
 from littlehorse.workflow import WorkflowThread
-from tests.wire.driver import Client, EventLoopThread, ServerProcess, eventually
+from tests.wire.driver import DEADLINE_SECONDS, Client, EventLoopThread, ServerProcess, eventually
+
+CALLERS = 10_000
+CALLERS_PER_CONNECTION = 500
 
 
 def post(client: Client, run: str, event: str, content: Any = None, **fields: Any) -> ExternalEvent:
@@ -301,14 +307,25 @@ def test_events_survive_a_kill(fresh_server: ServerProcess, loop_thread: EventLo
         assert refused.value.code() == grpc.StatusCode.NOT_FOUND
 
 
-def test_many_callers_wait_at_once(client: Client) -> None:
-    """05/E-68: hundreds of callers on one connection; the server needs no thread for any of them."""
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="counts the server's threads in /proc")
+def test_ten_thousand_waiting_callers_cost_no_threads(client: Client, server: ServerProcess) -> None:
+    """05/E-68: each gets the event; the server has no thread for any of them, while they wait and afterwards."""
     event, told = client.name("many"), client.name("told-many")
     run = client.start(waiter(client, event, told))
     request = AwaitWorkflowEventRequest(wf_run_id=run.id)
-    # Clients of the SDKs look at every answer for a reason to repeat the call, so they cannot leave one open.
-    with grpc.insecure_channel(client.address) as channel:
-        stub = LittleHorseStub(channel)
-        calls = [stub.AwaitWorkflowEvent.future(request, timeout=30) for _ in range(500)]
+    before = server.threads()
+    with ExitStack() as stack:
+        calls = []
+        for number in range(CALLERS // CALLERS_PER_CONNECTION):
+            # Channels with the same options share a connection. Clients of the SDKs look at every answer for a reason
+            # to repeat the call, so they cannot leave one open.
+            channel = stack.enter_context(grpc.insecure_channel(client.address, [("lh.number", number)]))
+            stub = LittleHorseStub(channel)
+            calls += [stub.AwaitWorkflowEvent.future(request, timeout=60) for _ in range(CALLERS_PER_CONNECTION)]
+            # Calls of one connection arrive in their order: whoever got this answer knows that those before it wait.
+            stub.GetServerVersion(Empty(), timeout=DEADLINE_SECONDS)
+        assert not any(call.done() for call in calls)
+        assert server.threads() - before < 16
         post(client, run.id.id, event, "all")
-        assert [call.result().content.str for call in calls] == ["all"] * 500
+        assert [call.result().content.str for call in calls] == ["all"] * CALLERS
+    assert server.threads() - before < 16

@@ -5,7 +5,6 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 
@@ -65,14 +64,13 @@ def test_ten_thousand_waiting_polls_cost_no_threads(client: Client, server: Serv
     task = client.register("number", number)
     spec = client.deploy("numbers", lambda thread: thread.execute(task, thread.declare_int("value").required()))
     done = threading.Event()
-    threads = Path(f"/proc/{server.process.pid}/task")
 
     def polls() -> Iterator[PollTaskRequest]:
         for _ in range(POLLS_PER_STREAM):
             yield PollTaskRequest(task_def_id=TaskDefId(name=task), client_id="waits")
         done.wait(DEADLINE_SECONDS)
 
-    before = len(list(threads.iterdir()))
+    before = server.threads()
     streams = [client.stub.PollTask(polls(), timeout=DEADLINE_SECONDS) for _ in range(POLLS // POLLS_PER_STREAM)]
     runs = [client.start(spec, value=value) for value in range(3 * len(streams))]
     received: list[int] = []
@@ -92,4 +90,4 @@ def test_ten_thousand_waiting_polls_cost_no_threads(client: Client, server: Serv
     for reader in readers:
         reader.join()
     assert sorted(received) == list(range(len(runs)))
-    assert len(list(threads.iterdir())) - before < 16
+    assert server.threads() - before < 16
