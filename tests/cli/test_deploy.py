@@ -124,3 +124,59 @@ def test_what_cannot_be_deployed(accepting: Canned, lh: Lh, program: Path, sourc
     assert result.exit_code == 1
     assert message in result.err
     assert not accepting.asked
+
+
+RAISING = """
+    from littlehorse.workflow import Workflow, WorkflowThread
+    {first}
+
+    def naps(thread: WorkflowThread) -> None:
+        thread.sleep({seconds})
+
+
+    async def pack(what: complex) -> str:
+        return "packed"
+
+
+    first = Workflow("first", lambda thread: None)
+    second = Workflow("second", naps)
+    third = Workflow("third", lambda thread: thread.execute("pack", 5) and None)
+"""
+
+
+@pytest.mark.parametrize(
+    ("first", "seconds", "message"),
+    [
+        (
+            "",
+            "0",
+            "Workflow second raised ValueError: Value '0' not allowed: sleep at least a second "
+            "({file}, line 6, in naps)",
+        ),
+        ("", "[][1]", "Workflow second raised IndexError: list index out of range ({file}, line 6, in naps)"),
+        ("1 / 0", "1", "{file} raised ZeroDivisionError: division by zero ({file}, line 3, in <module>)"),
+        ("1 +", "1", "{file} raised SyntaxError: invalid syntax (deployed_raising.py, line 3)"),
+        ("import deployed_nothing", "1", "{file} cannot be imported: No module named 'deployed_nothing'."),
+    ],
+)
+def test_a_program_that_raises(
+    accepting: Canned, lh: Lh, program: Path, first: str, seconds: str, message: str
+) -> None:
+    """One sentence with what it raised and where in the user's file; nothing is registered."""
+    raising = program.with_name("deployed_raising.py")
+    raising.write_text(dedent(RAISING).format(first=first, seconds=seconds))
+    result = lh(f"deploy {raising}")
+    assert (result.exit_code, result.out) == (1, "")
+    assert result.err == f"lh: {message.format(file=raising)}\n"
+    assert not accepting.asked
+
+
+def test_a_task_function_that_cannot_be_registered(accepting: Canned, lh: Lh, program: Path) -> None:
+    """The type that no variable has is named, not shown as a traceback of this program."""
+    raising = program.with_name("deployed_raising.py")
+    raising.write_text(dedent(RAISING).format(first="", seconds=1))
+    result = lh(f"deploy {raising}:third")
+    assert (result.exit_code, result.out) == (1, "")
+    assert result.err.startswith("lh: The function of TaskDef pack raised ValueError: ")
+    assert "complex" in result.err
+    assert not accepting.asked

@@ -21,6 +21,7 @@ import grpc
 from littlehorse.cli.connection import Connection
 from littlehorse.cli.errors import CliError
 from littlehorse.cli.output import Answer, Table
+from littlehorse.cli.user_code import told_by_line
 from littlehorse.model import GetLatestWfSpecRequest, PutWfSpecRequest, TaskDefId, WfSpecId, WfSpecIdList
 
 # The names that programs give to a function that builds their workflow.
@@ -45,12 +46,13 @@ def deploy(connection: Connection, arguments: argparse.Namespace) -> Answer:
     config = LHConfig()
     registered = WfSpecIdList()
     table = Table(["KIND", "NAME", "VERSION"])
-    for workflow in workflows:
-        request = workflow.compile()
+    # All are built before the first is registered: a program that raises leaves nothing behind.
+    for workflow, request in [(workflow, _compiled(workflow, module)) for workflow in workflows]:
         for name in sorted(_static_task_defs(request)):
             function = _task_function(module, name)
             if function is not None:
-                create_task_def(function, name, config)
+                with told_by_line(f"The function of TaskDef {name}", module.__file__):
+                    create_task_def(function, name, config)
                 table.rows.append(["task-def", name, ""])
             elif not _exists(connection, name):
                 raise CliError(
@@ -69,13 +71,13 @@ def _load(source: str) -> tuple[ModuleType, list[Any]]:
     place, _, name = source.partition(":")
     module = _import(place)
     if name:
-        return module, [_as_workflow(getattr(module, name, None), source)]
+        return module, [_as_workflow(getattr(module, name, None), source, module)]
     from littlehorse.workflow import Workflow
 
     found = [value for value in vars(module).values() if isinstance(value, Workflow)]
     if not found:
         functions = [function for name in WORKFLOW_FUNCTIONS if callable(function := getattr(module, name, None))]
-        found = [_as_workflow(function, source) for function in functions]
+        found = [_as_workflow(function, source, module) for function in functions]
     if not found:
         raise CliError(f"{source} holds no Workflow and no function {' or '.join(WORKFLOW_FUNCTIONS)}.")
     return module, found
@@ -83,31 +85,46 @@ def _load(source: str) -> tuple[ModuleType, list[Any]]:
 
 def _import(place: str) -> ModuleType:
     path = Path(place)
-    try:
-        if path.suffix != ".py":
-            sys.path.insert(0, str(Path.cwd()))
-            return importlib.import_module(place)
-        if not path.is_file():
-            raise CliError(f"There is no file {place}.")
-        sys.path.insert(0, str(path.resolve().parent))
-        spec = importlib.util.spec_from_file_location(path.stem, path)
-        if spec is None or spec.loader is None:
-            raise CliError(f"{place} cannot be imported.")
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[path.stem] = module
-        spec.loader.exec_module(module)
-    except ImportError as error:
-        raise CliError(f"{place} cannot be imported: {error}.") from error
+    is_file = path.suffix == ".py"
+    if is_file and not path.is_file():
+        raise CliError(f"There is no file {place}.")
+    with told_by_line(place, place if is_file else None):
+        try:
+            return _import_file(path) if is_file else _import_module(place)
+        except ImportError as error:
+            raise CliError(f"{place} cannot be imported: {error}.") from error
+
+
+def _import_module(name: str) -> ModuleType:
+    sys.path.insert(0, str(Path.cwd()))
+    return importlib.import_module(name)
+
+
+def _import_file(path: Path) -> ModuleType:
+    sys.path.insert(0, str(path.resolve().parent))
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    if spec is None or spec.loader is None:
+        raise CliError(f"{path} cannot be imported.")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[path.stem] = module
+    spec.loader.exec_module(module)
     return module
 
 
-def _as_workflow(value: Any, source: str) -> Any:
+def _as_workflow(value: Any, source: str, module: ModuleType) -> Any:
     from littlehorse.workflow import Workflow
 
-    workflow = value() if callable(value) and not inspect.signature(value).parameters else value
+    with told_by_line(source, module.__file__):
+        workflow = value() if callable(value) and not inspect.signature(value).parameters else value
     if not isinstance(workflow, Workflow):
         raise CliError(f"{source} is neither a Workflow nor a function that makes one.")
     return workflow
+
+
+def _compiled(workflow: Any, module: ModuleType) -> PutWfSpecRequest:
+    with told_by_line(f"Workflow {workflow.name}", module.__file__):
+        request: PutWfSpecRequest = workflow.compile()
+        return request
 
 
 def _task_function(module: ModuleType, name: str) -> Callable[..., Any] | None:
