@@ -71,8 +71,8 @@ class RunStory:
             yield tree
 
     def clock(self, start: Timestamp, end: Timestamp | None = None) -> str:
-        """A moment, or a span, as seconds since the start of the run."""
-        text = f"+{seconds_between(self._run.start_time, start):.3f} s"
+        """A moment, or a span, as seconds since the start of the run; an event may have come before it (05/E-19)."""
+        text = f"{seconds_between(self._run.start_time, start):+.3f} s"
         return text if end is None else f"{text} for {seconds_between(start, end):.3f} s"
 
     def _tree(self, root: ThreadRun, placed: set[int]) -> Branch:
