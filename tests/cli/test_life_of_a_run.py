@@ -130,7 +130,7 @@ def test_run_awaits_an_event_that_the_run_throws(client: Client, real_lh: Lh) ->
 
 
 def test_a_run_is_stopped_resumed_and_deleted(client: Client, real_lh: Lh) -> None:
-    """03 sections on halting: a stopped run keeps an event until it is resumed; a finished one can be deleted."""
+    """03/E-701: a stopped run keeps an event until it is resumed; a finished one cannot be stopped, but deleted."""
     run = client.start(waits_for(client, TypeDefinition(primitive_type=VariableType.INT)))
     name = run.id.id
     assert f"Next: lh resume {name}" in done(real_lh(f"stop {name}"))
@@ -140,6 +140,9 @@ def test_a_run_is_stopped_resumed_and_deleted(client: Client, real_lh: Lh) -> No
     assert client.stub.GetWfRun(run.id).status == LHStatus.HALTED
     done(real_lh(f"resume {name}"))
     client.wait(run)
+    stopped = done(real_lh(f"stop {name}"))
+    assert "COMPLETED" in stopped
+    assert stopped.endswith(f"\n\nIt had ended already. Next: lh describe wf-run {name}\n")
     assert done(real_lh(f"delete wf-run {name}")) == f"Deleted {name}\n"
     refused(real_lh(f"get wf-run {name}"), "NOT_FOUND")
     for command in ("stop", "resume", "rescue"):

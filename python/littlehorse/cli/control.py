@@ -9,6 +9,8 @@ from littlehorse.cli.connection import Connection
 from littlehorse.cli.output import Answer
 from littlehorse.cli.values import parse_wf_run_id, wf_run_text
 from littlehorse.model import (
+    HALTED,
+    HALTING,
     DeleteWfRunRequest,
     RescueThreadRunRequest,
     ResumeWfRunRequest,
@@ -39,17 +41,24 @@ def add_delete_arguments(parser: argparse.ArgumentParser, output: argparse.Argum
 
 
 def stop(connection: Connection, arguments: argparse.Namespace) -> Answer:
-    """StopWfRun."""
+    """StopWfRun; a thread that has ended already is left as it is (03/E-701)."""
     wf_run_id = parse_wf_run_id(arguments.wf_run)
     connection.call("StopWfRun", StopWfRunRequest(wf_run_id=wf_run_id, thread_run_number=arguments.thread))
-    return _afterwards(connection, arguments.wf_run, f"Next: lh resume {arguments.wf_run}{_thread(arguments)}")
+    reply: WfRun = connection.call("GetWfRun", wf_run_id)
+    is_stopped = any(
+        thread.number == arguments.thread and thread.status in (HALTED, HALTING) for thread in reply.thread_runs
+    )
+    resume = f"Next: lh resume {arguments.wf_run}{_thread(arguments)}"
+    ended = f"It had ended already. Next: lh describe wf-run {arguments.wf_run}"
+    return Answer(reply, show.wf_run(reply), resume if is_stopped else ended)
 
 
 def resume(connection: Connection, arguments: argparse.Namespace) -> Answer:
-    """ResumeWfRun."""
+    """ResumeWfRun; shows the run as it is now, since the RPC itself answers nothing."""
     wf_run_id = parse_wf_run_id(arguments.wf_run)
     connection.call("ResumeWfRun", ResumeWfRunRequest(wf_run_id=wf_run_id, thread_run_number=arguments.thread))
-    return _afterwards(connection, arguments.wf_run, f"Next: lh describe wf-run {arguments.wf_run}")
+    reply: WfRun = connection.call("GetWfRun", wf_run_id)
+    return Answer(reply, show.wf_run(reply), f"Next: lh describe wf-run {arguments.wf_run}")
 
 
 def rescue(connection: Connection, arguments: argparse.Namespace) -> Answer:
@@ -74,9 +83,3 @@ def delete_wf_run(connection: Connection, arguments: argparse.Namespace) -> Answ
 
 def _thread(arguments: argparse.Namespace) -> str:
     return f" --thread {arguments.thread}" if arguments.thread else ""
-
-
-def _afterwards(connection: Connection, wf_run: str, note: str) -> Answer:
-    """The run as it is now: the RPC itself answers nothing."""
-    reply: WfRun = connection.call("GetWfRun", parse_wf_run_id(wf_run))
-    return Answer(reply, show.wf_run(reply), note)
