@@ -149,6 +149,16 @@ def test_a_run_is_stopped_resumed_and_deleted(client: Client, real_lh: Lh) -> No
         refused(real_lh(f"{command} {name}"), "NOT_FOUND")
 
 
+def test_a_run_that_is_not_there_is_told_and_is_no_failure(client: Client, real_lh: Lh) -> None:
+    """07/D-1: deleting again is OK, in whatever status the run was; the answer has what was deleted."""
+    wf_spec = waits_for(client)
+    running, other = client.start(wf_spec).id.id, client.start(wf_spec).id.id
+    result = real_lh(f"delete wf-run {running} nope {other}")
+    assert done(result) == f"Deleted {running}\nThere was no WfRun nope\nDeleted {other}\n"
+    assert json.loads(done(real_lh(f"delete wf-run {running} -o json"))) == {"results": []}
+    refused(real_lh(f"get wf-run {running}"), "NOT_FOUND")
+
+
 def test_a_failed_run_is_rescued(client: Client, real_lh: Lh) -> None:
     """RescueThreadRun: the failed node again, or the one after it; the stack trace is told."""
     is_broken = [True]

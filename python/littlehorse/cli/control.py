@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+import grpc
+
 from littlehorse.cli import show
 from littlehorse.cli.connection import Connection
 from littlehorse.cli.output import Answer
@@ -16,6 +18,7 @@ from littlehorse.model import (
     ResumeWfRunRequest,
     StopWfRunRequest,
     WfRun,
+    WfRunId,
     WfRunIdList,
 )
 
@@ -73,12 +76,27 @@ def rescue(connection: Connection, arguments: argparse.Namespace) -> Answer:
 
 
 def delete_wf_run(connection: Connection, arguments: argparse.Namespace) -> Answer:
-    """DeleteWfRun, for each; stops at the first that the server refuses."""
-    deleted = WfRunIdList()
+    """DeleteWfRun, for each; stops at the first that the server refuses. One that is not there is no failure."""
+    deleted, told = WfRunIdList(), []
     for wf_run_id in [parse_wf_run_id(text) for text in arguments.wf_run]:
+        # The RPC answers the same either way, and takes away events that were posted ahead of a run (07/D-2).
+        was_there = _exists(connection, wf_run_id)
         connection.call("DeleteWfRun", DeleteWfRunRequest(id=wf_run_id))
-        deleted.results.append(wf_run_id)
-    return Answer(deleted, [], "\n".join(f"Deleted {wf_run_text(wf_run_id)}" for wf_run_id in deleted.results))
+        if was_there:
+            deleted.results.append(wf_run_id)
+        name = wf_run_text(wf_run_id)
+        told.append(f"Deleted {name}" if was_there else f"There was no WfRun {name}")
+    return Answer(deleted, [], "\n".join(told))
+
+
+def _exists(connection: Connection, wf_run_id: WfRunId) -> bool:
+    try:
+        connection.call("GetWfRun", wf_run_id)
+    except grpc.RpcError as error:
+        if error.code() is grpc.StatusCode.NOT_FOUND:
+            return False
+        raise
+    return True
 
 
 def _thread(arguments: argparse.Namespace) -> str:
