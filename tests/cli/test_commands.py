@@ -135,6 +135,7 @@ def test_run_waits_for_the_end(canned: Canned, lh: Lh, status: int, exit_code: i
         ("run order --var count", "write --var count=VALUE"),
         ("run order --revision 1", "--revision needs --major"),
         ("run order --parent _", "'_' is not a WfRun id"),
+        ("run order --parent ''", "'' is not a WfRun id"),
     ],
 )
 def test_run_refuses_what_it_cannot_read(canned: Canned, lh: Lh, command: str, message: str) -> None:
@@ -285,6 +286,8 @@ def test_search_the_rest(canned: Canned, lh: Lh) -> None:
         ("search wf-run order --status sleeping", "invalid choice"),
         ("search wf-run order --earliest soon", "neither an ISO time nor an age"),
         ("search wf-run order --bookmark ?", "not a bookmark"),
+        ("search wf-run --parent ''", "'' is not a WfRun id"),
+        ("post event r1 paid --guid ''", "--guid is empty: give an id, or leave it away"),
         ("search variable order size 5", "give --type"),
         ("search wf-spec --name a --prefix b", "not allowed with"),
         ("nonsense", "invalid choice"),
@@ -292,11 +295,12 @@ def test_search_the_rest(canned: Canned, lh: Lh) -> None:
     ],
 )
 def test_wrong_command_lines(canned: Canned, lh: Lh, command: str, message: str) -> None:
-    """Told on standard error, exit code not 0."""
+    """Told on standard error, exit code not 0; nothing is sent but what the WfSpec is asked for."""
     canned.replies = {"GetLatestWfSpec": SPEC}
     result = lh(command)
     assert result.exit_code != 0
     assert message in result.err
+    assert {rpc for rpc, _ in canned.asked} <= {"GetLatestWfSpec"}
 
 
 def test_json_is_the_reply(canned: Canned, lh: Lh) -> None:

@@ -56,6 +56,9 @@ def post_event(connection: Connection, arguments: argparse.Namespace) -> Answer:
     """PutExternalEvent."""
     if arguments.node is not None and arguments.thread is None:
         raise CliError("--node needs --thread.", exit_code=2)
+    if arguments.guid == "":
+        # The server would take it for none and make one (05/E-12): a repetition would count twice.
+        raise CliError("--guid is empty: give an id, or leave it away.", exit_code=2)
     request = PutExternalEventRequest(
         wf_run_id=parse_wf_run_id(arguments.wf_run),
         external_event_def_id=ExternalEventDefId(name=arguments.event),

@@ -66,7 +66,7 @@ def run(connection: Connection, arguments: argparse.Namespace) -> Answer:
         major_version=arguments.major,
         revision=arguments.revision,
         id=arguments.id,
-        parent_wf_run_id=parse_wf_run_id(arguments.parent) if arguments.parent else None,
+        parent_wf_run_id=None if arguments.parent is None else parse_wf_run_id(arguments.parent),
         variables=dict(parse_assignment(text, wf_spec) for text in arguments.var),
     )
     wf_run: WfRun = connection.call("RunWf", request)

@@ -89,7 +89,7 @@ def wf_run(connection: Connection, arguments: argparse.Namespace) -> Answer:
         status=arguments.status,
         earliest_start=arguments.earliest,
         latest_start=arguments.latest,
-        parent_wf_run_id=parse_wf_run_id(arguments.parent) if arguments.parent else None,
+        parent_wf_run_id=None if arguments.parent is None else parse_wf_run_id(arguments.parent),
         **_page(arguments),
     )
     if arguments.full_tree:
