@@ -90,6 +90,7 @@ def test_a_waiting_task_is_seen(deployed: Lh) -> None:
     task_run = json.loads(deployed(f"get task-run waits/{guid} --output json").out)
     assert task_run["inputVariables"][0]["value"] == {"str": "bob"}
     assert column(deployed("list variables waits"), 2) == ["bob"]
+    assert deployed("list user-task-runs waits").out == "(none)\n"
     node_run = json.loads(deployed("get node-run waits/0/1 --output json").out)
     assert node_run["task"]["taskRunId"]["taskGuid"] == guid
 
@@ -100,6 +101,10 @@ def test_mistakes_are_told(deployed: Lh) -> None:
         ("run hello", "name"),
         ("run nothing", "Couldn't find specified WfSpec 'nothing'"),
         ("get wf-run nothing", "NOT_FOUND"),
+        ("list node-runs nothing", "NOT_FOUND"),
+        ("list task-runs nothing", "NOT_FOUND"),
+        ("list user-task-runs nothing", "NOT_FOUND"),
+        ("list variables nothing", "NOT_FOUND"),
         ("search wf-run nothing", "Couldn't find wfSpec"),
         ("search wf-run hello --limit -1", "limit must not be negative"),
     ]:

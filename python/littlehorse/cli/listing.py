@@ -41,29 +41,37 @@ def node_runs(connection: Connection, arguments: argparse.Namespace) -> Answer:
     """ListNodeRuns."""
     wf_run_id = parse_wf_run_id(arguments.wf_run)
     request = ListNodeRunsRequest(wf_run_id=wf_run_id, thread_run_number=arguments.thread)
-    found = all_pages(connection, "ListNodeRuns", request, NodeRunList())
+    found = _all_of_run(connection, "ListNodeRuns", request, NodeRunList())
     return Answer(found, [show.node_runs(found.results)])
 
 
 def task_runs(connection: Connection, arguments: argparse.Namespace) -> Answer:
     """ListTaskRuns."""
     request = ListTaskRunsRequest(wf_run_id=parse_wf_run_id(arguments.wf_run))
-    found = all_pages(connection, "ListTaskRuns", request, TaskRunList())
+    found = _all_of_run(connection, "ListTaskRuns", request, TaskRunList())
     return Answer(found, [show.task_runs(found.results)])
 
 
 def user_task_runs(connection: Connection, arguments: argparse.Namespace) -> Answer:
     """ListUserTaskRuns."""
     request = ListUserTaskRunRequest(wf_run_id=parse_wf_run_id(arguments.wf_run))
-    found = all_pages(connection, "ListUserTaskRuns", request, UserTaskRunList())
+    found = _all_of_run(connection, "ListUserTaskRuns", request, UserTaskRunList())
     return Answer(found, [show_user_task.user_task_runs(found.results)])
 
 
 def variables(connection: Connection, arguments: argparse.Namespace) -> Answer:
     """ListVariables."""
     request = ListVariablesRequest(wf_run_id=parse_wf_run_id(arguments.wf_run))
-    found = all_pages(connection, "ListVariables", request, VariableList())
+    found = _all_of_run(connection, "ListVariables", request, VariableList())
     return Answer(found, [show.variables(found.results)])
+
+
+def _all_of_run(connection: Connection, rpc: str, request: Any, found: Any) -> Any:
+    """All pages; if they are empty, GetWfRun says NOT_FOUND for a run that does not exist: no list does."""
+    all_pages(connection, rpc, request, found)
+    if not found.results:
+        connection.call("GetWfRun", request.wf_run_id)
+    return found
 
 
 def all_pages(connection: Connection, rpc: str, request: Any, found: Any) -> Any:
