@@ -23,6 +23,7 @@ from littlehorse.model import (
     NodeRunList,
     Principal,
     PrincipalId,
+    SearchUserTaskRunRequest,
     TaskAttempt,
     TaskDef,
     TaskDefId,
@@ -36,6 +37,9 @@ from littlehorse.model import (
     ThreadSpec,
     ThreadVarDef,
     TypeDefinition,
+    UserTaskRunId,
+    UserTaskRunIdList,
+    UserTaskRunStatus,
     Variable,
     VariableDef,
     VariableId,
@@ -258,6 +262,29 @@ def test_search_wf_runs(canned: Canned, lh: Lh) -> None:
     assert not canned.requests("SearchWfRun")[1].HasField("status")
 
 
+def test_search_user_task_runs(canned: Canned, lh: Lh) -> None:
+    """07/O-3: the filters reach the request, and only those that are given."""
+    found = UserTaskRunId(wf_run_id=CHILD_ID, user_task_guid="0-1")
+    canned.replies = {"SearchUserTaskRun": UserTaskRunIdList(results=[found], bookmark=b"more")}
+    result = lh(
+        "search user-task-run --status unassigned --user bob --group sales --def form --earliest 2024-01-02T03:04:05 "
+        "--latest 1h --limit 7"
+    )
+    assert result.exit_code == 0, result.err
+    assert [line.split() for line in result.out.splitlines()[:2]] == [
+        ["WF", "RUN", "USER", "TASK", "RUN"],
+        ["r1_c1", "0-1"],
+    ]
+    assert base64.b64encode(b"more").decode() in result.out
+    lh("search user-task-run --group sales")
+    full, one = canned.requests("SearchUserTaskRun")
+    assert (full.status, full.user_id, full.user_group) == (UserTaskRunStatus.UNASSIGNED, "bob", "sales")
+    assert (full.user_task_def_name, full.limit) == ("form", 7)
+    assert full.earliest_start.ToJsonString() == "2024-01-02T03:04:05Z"
+    assert full.latest_start.seconds > full.earliest_start.seconds
+    assert one == SearchUserTaskRunRequest(user_group="sales", limit=100)
+
+
 def test_search_the_rest(canned: Canned, lh: Lh) -> None:
     """One criterion each."""
     canned.replies = {
@@ -284,6 +311,7 @@ def test_search_the_rest(canned: Canned, lh: Lh) -> None:
     [
         ("search wf-run --var count=5", "--var needs a WFSPEC"),
         ("search wf-run order --status sleeping", "invalid choice"),
+        ("search user-task-run --status open", "invalid choice"),
         ("search wf-run order --earliest soon", "neither an ISO time nor an age"),
         ("search wf-run order --bookmark ?", "not a bookmark"),
         ("search wf-run --parent ''", "'' is not a WfRun id"),

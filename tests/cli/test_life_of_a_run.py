@@ -199,8 +199,10 @@ def test_a_user_task_from_its_assignment_to_its_end(client: Client, real_lh: Lh)
     ]
     client.stub.PutUserTaskDef(PutUserTaskDefRequest(name=form, fields=fields))
     run = client.start(client.deploy("asks", lambda thread: thread.assign_user_task(form, user_group="sales") and None))
-    (line,) = done(real_lh(f"list user-task-runs {run.id.id}")).splitlines()[1:]
-    task = f"{run.id.id}/{line.split()[0]}"
+    (line,) = done(real_lh(f"search user-task-run --status unassigned --group sales --def {form}")).splitlines()[1:]
+    task = "/".join(line.split())
+    assert task == f"{run.id.id}/{done(real_lh(f'list user-task-runs {run.id.id}')).splitlines()[1].split()[0]}"
+    refused(real_lh("search user-task-run"), "at least one")
 
     refused(real_lh(f"user-task assign {task}"), "--user, --group, or both", exit_code=2)
     refused(real_lh(f"user-task claim {run.id.id}/nothing --user bob"), "NOT_FOUND")
@@ -211,6 +213,8 @@ def test_a_user_task_from_its_assignment_to_its_end(client: Client, real_lh: Lh)
 
     claimed = json.loads(done(real_lh(f"user-task claim {task} --user bob -o json")))
     assert (claimed["userId"], claimed["userGroup"], claimed["status"]) == ("bob", "sales", "ASSIGNED")
+    assert done(real_lh(f"search user-task-run --status unassigned --def {form}")) == "(none)\n"
+    assert run.id.id in done(real_lh(f"search user-task-run --user bob --def {form} --earliest 1h"))
     refused(real_lh(f"user-task claim {task} --user eve"), "FAILED_PRECONDITION")
     refused(real_lh(f"user-task save {task} --user eve --result amount=3"), "another user")
     done(real_lh(f"user-task save {task} --user bob --result amount=3"))

@@ -20,12 +20,14 @@ from littlehorse.model import (
     LHStatus,
     SearchTaskDefRequest,
     SearchTaskRunRequest,
+    SearchUserTaskRunRequest,
     SearchVariableRequest,
     SearchWfRunRequest,
     SearchWfSpecRequest,
     TaskStatus,
     ThreadVarDef,
     TypeDefinition,
+    UserTaskRunStatus,
     VariableMatch,
     WfSpec,
 )
@@ -58,6 +60,15 @@ def add_arguments(parser: argparse.ArgumentParser, output: argparse.ArgumentPars
     tasks.add_argument("task_def", metavar="TASKDEF", help="name of their TaskDef")
     tasks.add_argument("--status", choices=TaskStatus.keys(), type=_task_status, metavar="STATUS", help="e.g. FAILED")
     tasks.set_defaults(carry_out=task_run)
+
+    people = kinds.add_parser("user-task-run", parents=[output, page, span], help="UserTaskRuns: work for people")
+    people.add_argument(
+        "--status", choices=UserTaskRunStatus.keys(), type=str.upper, metavar="STATUS", help="e.g. UNASSIGNED, DONE"
+    )
+    people.add_argument("--user", help="whose they are")
+    people.add_argument("--group", help="for whose members they are")
+    people.add_argument("--def", dest="user_task_def", metavar="USERTASKDEF", help="name of their UserTaskDef")
+    people.set_defaults(carry_out=user_task_run)
 
     variables = kinds.add_parser("variable", parents=[output, page], help="Variables by value")
     variables.add_argument("wf_spec", metavar="WFSPEC", help="name of the WfSpec that declares it")
@@ -117,6 +128,22 @@ def task_run(connection: Connection, arguments: argparse.Namespace) -> Answer:
     reply = connection.call("SearchTaskRun", request)
     rows = [[wf_run_text(found.wf_run_id), found.task_guid] for found in reply.results]
     return _answer(reply, Table(["WF RUN", "TASK RUN"], rows))
+
+
+def user_task_run(connection: Connection, arguments: argparse.Namespace) -> Answer:
+    """SearchUserTaskRun; the server wants one of the four filters at least (07/O-3)."""
+    request = SearchUserTaskRunRequest(
+        status=arguments.status,
+        user_task_def_name=arguments.user_task_def,
+        user_id=arguments.user,
+        user_group=arguments.group,
+        earliest_start=arguments.earliest,
+        latest_start=arguments.latest,
+        **_page(arguments),
+    )
+    reply = connection.call("SearchUserTaskRun", request)
+    rows = [[wf_run_text(found.wf_run_id), found.user_task_guid] for found in reply.results]
+    return _answer(reply, Table(["WF RUN", "USER TASK RUN"], rows))
 
 
 def variable(connection: Connection, arguments: argparse.Namespace) -> Answer:
