@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -15,6 +16,8 @@ from littlehorse.model import (
     ExternalEventId,
     ExternalEventList,
     ExternalEventNodeRun,
+    InactiveThreadRun,
+    InactiveThreadRunId,
     NodeRun,
     NodeRunId,
     NodeRunList,
@@ -81,3 +84,34 @@ def test_an_event_from_before_the_start_has_a_negative_time(described: Canned, l
         "events that nothing has taken yet",
         "└─ paid waiting  -69.437 s  -",
     ]
+
+
+def test_the_newest_archived_threads_are_told(described: Canned, lh: Lh) -> None:
+    """Each costs a call: no more are asked for than are told, and it says how many are left out; none for JSON."""
+    described.replies["ListNodeRuns"].results.extend(
+        node(number, 0, "0-entrypoint", entrypoint=EntrypointRun()) for number in range(1, 104)
+    )
+
+    def archived(request: InactiveThreadRunId) -> InactiveThreadRun:
+        thread = ThreadRun(number=request.thread_run_number, thread_spec_name="child", start_time=START)
+        return InactiveThreadRun(thread_run=thread)
+
+    described.replies["GetInactiveThreadRun"] = archived
+
+    def asked_for(command: str) -> tuple[list[int], str]:
+        described.asked.clear()
+        result = lh(command)
+        assert result.exit_code == 0, result.err
+        told = [request.thread_run_number for request in described.requests("GetInactiveThreadRun")]
+        if not command.endswith("json"):
+            assert re.findall(r"^thread (\d+)", result.out, re.MULTILINE) == [str(number) for number in [0, *told]]
+        return told, result.out.rstrip().split("\n\n")[-1]
+
+    left_out = "older archived threads are left out; all are told with --archived 103"
+    assert asked_for("describe wf-run r1") == (list(range(4, 104)), f"3 {left_out}")
+    assert asked_for("describe wf-run r1 --archived 2") == ([102, 103], f"101 {left_out}")
+    assert asked_for("describe wf-run r1 --archived 0")[0] == []
+    everything, end = asked_for("describe wf-run r1 --archived 103")
+    assert (everything, "left out" in end) == (list(range(1, 104)), False)
+    assert asked_for("describe wf-run r1 --output json")[0] == []
+    assert "not a number of threads" in lh("describe wf-run r1 --archived all").err

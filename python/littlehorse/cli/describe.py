@@ -30,12 +30,22 @@ from littlehorse.model import (
     WorkflowEventList,
 )
 
+# Each archived thread costs a call, and a run may have had thousands.
+ARCHIVED_THREADS = 100
+
 
 def add_arguments(parser: argparse.ArgumentParser, output: argparse.ArgumentParser) -> None:
     """Declares what `lh describe` takes."""
     kinds = parser.add_subparsers(required=True, metavar="KIND")
     run = kinds.add_parser("wf-run", parents=[output], help="threads, nodes, attempts and failures of a WfRun")
     run.add_argument("wf_run", metavar="WFRUN", help="id of the WfRun; ids of a child are joined with _")
+    run.add_argument(
+        "--archived",
+        type=_count,
+        default=ARCHIVED_THREADS,
+        metavar="N",
+        help=f"how many of its archived threads are told, the newest (default: {ARCHIVED_THREADS})",
+    )
     run.set_defaults(carry_out=describe_wf_run)
 
 
@@ -53,9 +63,13 @@ def describe_wf_run(connection: Connection, arguments: argparse.Namespace) -> An
     thrown = all_pages(
         connection, "ListWorkflowEvents", ListWorkflowEventsRequest(wf_run_id=wf_run_id), WorkflowEventList()
     )
+    archived = _archived_threads(run, nodes)
+    left_out = max(0, len(archived) - arguments.archived)
+    # JSON has the messages as they are, and no tree that needs these threads.
+    told = [] if arguments.output == "json" else archived[left_out:]
     story = RunStory(
         run=run,
-        threads=[*run.thread_runs, *_archived_threads(connection, run, nodes)],
+        threads=[*run.thread_runs, *(_archived_thread(connection, run, number) for number in told)],
         nodes=nodes.results,
         tasks=tasks.results,
         user_tasks=people.results,
@@ -81,16 +95,22 @@ def describe_wf_run(connection: Connection, arguments: argparse.Namespace) -> An
         "externalEvents": events,
         "workflowEvents": thrown,
     }
-    return Answer(messages, [facts, *story.trees()])
+    note = f"{left_out} older archived threads are left out; all are told with --archived {len(archived)}"
+    return Answer(messages, [facts, *story.trees()], note if left_out else "")
 
 
-def _archived_threads(connection: Connection, run: WfRun, nodes: NodeRunList) -> list[ThreadRun]:
-    """Threads that ran but are no longer part of the WfRun itself."""
-    known = {thread.number for thread in run.thread_runs}
-    missing = sorted({node.id.thread_run_number for node in nodes.results} - known)
-    found = []
-    for number in missing:
-        inactive_id = InactiveThreadRunId(wf_run_id=run.id, thread_run_number=number)
-        inactive: InactiveThreadRun = connection.call("GetInactiveThreadRun", inactive_id)
-        found.append(inactive.thread_run)
-    return found
+def _archived_threads(run: WfRun, nodes: NodeRunList) -> list[int]:
+    """Numbers of the threads that ran but are no longer part of the WfRun itself, oldest first."""
+    return sorted({node.id.thread_run_number for node in nodes.results} - {thread.number for thread in run.thread_runs})
+
+
+def _archived_thread(connection: Connection, run: WfRun, number: int) -> ThreadRun:
+    inactive_id = InactiveThreadRunId(wf_run_id=run.id, thread_run_number=number)
+    inactive: InactiveThreadRun = connection.call("GetInactiveThreadRun", inactive_id)
+    return inactive.thread_run
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of threads")
+    return int(text)
