@@ -9,9 +9,13 @@ import pytest
 from littlehorse.model import (
     CountTaskRunRequest,
     DeleteTaskDefRequest,
+    ExternalEventDefId,
     LHStatus,
+    ListExternalEventsRequest,
     ListNodeRunsRequest,
     NodeRunId,
+    PutExternalEventDefRequest,
+    PutExternalEventRequest,
     RegisterTaskWorkerRequest,
     SearchTaskDefRequest,
     SearchTaskRunRequest,
@@ -187,3 +191,19 @@ def test_workers_of_a_task(client: Client) -> None:
     with pytest.raises(grpc.RpcError) as error:
         client.stub.GetTaskWorkerGroup(TaskDefId(name=client.name("nobody")))
     assert error.value.code() == grpc.StatusCode.NOT_FOUND
+
+
+def test_a_page_has_a_hundred_results_if_none_are_asked_for(client: Client) -> None:
+    """08/X-5: searches and lists alike."""
+    event, run = client.name("event"), WfRunId(id=client.name("run"))
+    client.stub.PutExternalEventDef(PutExternalEventDefRequest(name=event))
+    spec = client.deploy("many", lambda thread: None)
+    for _ in range(101):
+        client.start(spec)
+        client.stub.PutExternalEvent(
+            PutExternalEventRequest(wf_run_id=run, external_event_def_id=ExternalEventDefId(name=event))
+        )
+    search, request = client.stub.SearchWfRun, SearchWfRunRequest(wf_spec_name=spec)
+    assert (len(search(request).results), len(all_pages(search, request)[0])) == (100, 101)
+    listing, of_run = client.stub.ListExternalEvents, ListExternalEventsRequest(wf_run_id=run)
+    assert (len(listing(of_run).results), len(all_pages(listing, of_run)[0])) == (100, 101)
