@@ -92,7 +92,7 @@ def user_tasks(client: Client, **known: Any) -> list[UserTaskRunId]:
 
 
 def test_runs_and_people(reader: Client) -> None:
-    """03/E-141; 07/S-9: child runs, events, user tasks, thrown events, stop, resume and deletion."""
+    """03/E-141; 07/S-9, S-10: child runs, events, user tasks, thrown events, stop, resume and deletion."""
     go, told, form = (reader.name(word) for word in ("go", "told", "form"))
     ada, sales = reader.name("ada"), reader.name("sales")
     reader.stub.PutExternalEventDef(PutExternalEventDefRequest(name=go))

@@ -16,9 +16,11 @@ from littlehorse.model import (
     NodeRunId,
     PutExternalEventDefRequest,
     PutExternalEventRequest,
+    PutUserTaskDefRequest,
     RegisterTaskWorkerRequest,
     SearchTaskDefRequest,
     SearchTaskRunRequest,
+    SearchUserTaskRunRequest,
     SearchVariableRequest,
     SearchWfRunRequest,
     SearchWfSpecRequest,
@@ -207,3 +209,27 @@ def test_a_page_has_a_hundred_results_if_none_are_asked_for(client: Client) -> N
     assert (len(search(request).results), len(all_pages(search, request)[0])) == (100, 101)
     listing, of_run = client.stub.ListExternalEvents, ListExternalEventsRequest(wf_run_id=run)
     assert (len(listing(of_run).results), len(all_pages(listing, of_run)[0])) == (100, 101)
+
+
+def test_filters_match_exactly(client: Client) -> None:
+    """07/S-11: letters of either case, slashes, and texts that differ only far behind, in ids and in variables."""
+    form = client.name("form")
+    client.stub.PutUserTaskDef(PutUserTaskDefRequest(name=form))
+    long = "x" * 200
+
+    def entrypoint(thread: WorkflowThread) -> None:
+        group = thread.declare_str("group").searchable()
+        thread.assign_user_task(form, user_group=group)
+
+    spec = client.deploy("exact", entrypoint)
+    for text in (form + end for end in ("", "/", "/1", "/1/2", "-Ab", "-ab", long + "1", long + "2")):
+        run = client.start(spec, group=text)
+        people = client.stub.SearchUserTaskRun(SearchUserTaskRunRequest(user_group=text)).results
+        assert [found.wf_run_id for found in people] == [run.id]
+        variable = SearchVariableRequest(wf_spec_name=spec, var_name="group", value=to_variable_value(text))
+        assert [found.wf_run_id for found in client.stub.SearchVariable(variable).results] == [run.id]
+        by_variable = [VariableMatch(var_name="group", value=to_variable_value(text))]
+        search = SearchWfRunRequest(wf_spec_name=spec, variable_filters=by_variable)
+        assert list(client.stub.SearchWfRun(search).results) == [run.id]
+    for text in (form.upper(), form + "/2", form[:-1], form + long):
+        assert not client.stub.SearchUserTaskRun(SearchUserTaskRunRequest(user_group=text)).results
