@@ -9,21 +9,25 @@ from typing import Any
 
 import pytest
 
+from littlehorse import create_workflow_spec
 from littlehorse.model import (
     AssignUserTaskRunRequest,
     AwaitWorkflowEventRequest,
     CompleteUserTaskRunRequest,
+    CorrelatedEventConfig,
     DeleteWfRunRequest,
     ExternalEventDefId,
     LHStatus,
     PollTaskRequest,
     PollTaskResponse,
+    PutCorrelatedEventRequest,
     PutExternalEventDefRequest,
     PutExternalEventRequest,
     PutUserTaskDefRequest,
     PutWorkflowEventDefRequest,
     ReportTaskRun,
     ResumeWfRunRequest,
+    RunWfRequest,
     ScheduledTask,
     SearchExternalEventRequest,
     SearchTaskRunRequest,
@@ -40,7 +44,7 @@ from littlehorse.model import (
     WorkflowEventDefId,
 )
 from littlehorse.utils import to_variable_value
-from littlehorse.workflow import WorkflowThread
+from littlehorse.workflow import Workflow, WorkflowThread
 from tests.wire.driver import Client, EventLoopThread, ServerProcess
 
 ROUNDS = 30
@@ -143,6 +147,41 @@ def test_runs_and_people(reader: Client) -> None:
         assert runs_of(reader, parent_spec, LHStatus.COMPLETED) == {run.id}
         ask(reader, "DeleteWfRun", DeleteWfRunRequest(id=run))
         assert runs_of(reader, parent_spec, LHStatus.COMPLETED) == set()
+
+
+def test_keys_and_inherited_variables(reader: Client) -> None:
+    """05/E-47; 02/P-5; 07/S-9: an event for whoever waits for its key; a child that looks at its parent's variable."""
+    paid, go = reader.name("paid"), reader.name("go")
+    reader.stub.PutExternalEventDef(PutExternalEventDefRequest(name=go))
+
+    def waits_for_a_key(thread: WorkflowThread) -> None:
+        key = thread.declare_str("key").required()
+        thread.wait_for_event(paid, correlation_id=key, correlated_event_config=CorrelatedEventConfig())
+
+    def shares(thread: WorkflowThread) -> None:
+        shared = thread.declare_int("shared", 1).as_public()
+        thread.wait_for_event(go)
+        shared.assign(5)
+        thread.wait_for_event(go)
+
+    def looks(thread: WorkflowThread) -> None:
+        thread.wait_for_condition(thread.declare_int("shared").as_inherited().is_equal_to(5))
+
+    by_key, parent_spec = reader.deploy("by-key", waits_for_a_key), reader.deploy("shares", shares)
+    create_workflow_spec(Workflow(reader.name("looks"), looks, parent_wf=parent_spec), reader.config)
+    for number in range(ROUNDS):
+        key = reader.name(f"key-{number}")
+        run = reader.start(by_key, key=key).id
+        put = PutCorrelatedEventRequest(key=key, external_event_def_id=ExternalEventDefId(name=paid))
+        (event,) = ask(reader, "PutCorrelatedEvent", put).external_events
+        assert (event.wf_run_id, status(reader, run)) == (run, LHStatus.COMPLETED)
+        assert ask(reader, "GetExternalEvent", event).claimed
+
+        parent = reader.start(parent_spec).id
+        child = ask(reader, "RunWf", RunWfRequest(wf_spec_name=reader.name("looks"), parent_wf_run_id=parent)).id
+        assert status(reader, child) == LHStatus.RUNNING
+        post(reader, parent, go)
+        assert status(reader, child) == LHStatus.COMPLETED
 
 
 def test_tasks(reader: Client) -> None:
