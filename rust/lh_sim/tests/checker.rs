@@ -55,11 +55,16 @@ fn last_view() -> &'static str {
 
 /// What a second look behind the last one violates.
 fn seen_again(changes: &[(&str, &str)]) -> Vec<&'static str> {
+    seen_twice(last_view(), changes)
+}
+
+/// The same if the last look had seen `first`.
+fn seen_twice(first: &str, changes: &[(&str, &str)]) -> Vec<&'static str> {
     let seen = SOUND.lines().filter(|line| !line.is_empty()).position(|line| line == last_view()).unwrap() + 1;
-    let later = last_view().replace(r#""asked":25"#, &format!(r#""asked":{seen}"#));
-    assert_ne!(later, last_view());
+    let later = first.replace(r#""asked":25"#, &format!(r#""asked":{seen}"#));
+    assert_ne!(later, first);
     let again = changes.iter().fold(later, |text, (from, to)| text.replace(from, to));
-    violated(&[(last_view(), &format!("{}\n{again}", last_view()))])
+    violated(&[(last_view(), &format!("{first}\n{again}"))])
 }
 
 #[test]
@@ -208,6 +213,18 @@ fn forbidden_edges_are_found() {
     );
     let halted = r#""status":"HALTED","threads":[{"status":"HALTED"}]"#;
     assert_eq!(violated(&[(halted, &halted.replace("HALTED", "HALTING"))]), ["I13"], "E-222");
+}
+
+/// 03/E-703: what is left of a halted thread is resumed in vain.
+#[test]
+fn a_thread_of_a_run_that_is_over_may_be_resumed() {
+    let over = r#""threads":[{"status":"COMPLETED"}"#;
+    let stopped = r#"{"number":1,"status":"HALTED","is_stopped":true}"#;
+    let first = last_view().replace(over, &format!("{over},{stopped}"));
+    let resumed = stopped.replace("true", "false");
+    assert_eq!(seen_twice(&first, &[(stopped, &resumed)]), Vec::<&str>::new());
+    let trail = (r#""trail":["yes","event","person"]"#, r#""trail":["person","yes","event"]"#);
+    assert_eq!(seen_twice(&first, &[trail]), ["I13"], "and moves nothing");
 }
 
 /// I8, I10: in the end everything has ended.
