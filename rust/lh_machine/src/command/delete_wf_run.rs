@@ -84,6 +84,8 @@ pub(super) fn delete(state: &mut State, stamp: &Stamp, mut run: Box<Run>, from: 
         let next = (last.0, last.1 + 1);
         go_on_later(&mut run, next, stamp.now_ms);
         let mut context = state.context(stamp, effects);
+        // The wake-up that brought this command here is used up, although the run still says that it is armed.
+        deadline::disarm(&mut run, &mut context);
         deadline::rearm(&mut run, &mut context);
         state.put_run(run);
         return;
