@@ -329,3 +329,42 @@ def test_ten_thousand_waiting_callers_cost_no_threads(client: Client, server: Se
         post(client, run.id.id, event, "all")
         assert [call.result().content.str for call in calls] == ["all"] * CALLERS
     assert server.threads() - before < 16
+
+
+def test_many_thrown_events_are_found_one_by_one(fresh_server: ServerProcess, loop_thread: EventLoopThread) -> None:
+    """05/E-59, E-65, E-70, E-71, 03/E-942: more than a run keeps in its record; kill -9 and deletion know of all."""
+    count = 150
+    with Client(fresh_server.start(), loop_thread, "thrown") as client:
+        told, go = client.name("told"), client.name("go")
+        client.stub.PutWorkflowEventDef(PutWorkflowEventDefRequest(name=told))
+        client.stub.PutExternalEventDef(PutExternalEventDefRequest(name=go))
+
+        def entrypoint(thread: WorkflowThread) -> None:
+            for number in range(count):
+                thread.throw_event(told, f"{number}")
+            thread.wait_for_event(go)
+            thread.throw_event(told, "last")
+
+        run = client.start(client.deploy("throws", entrypoint))
+        definition = WorkflowEventDefId(name=told)
+        search = SearchWorkflowEventRequest(workflow_event_def_id=definition, limit=1000)
+        ids = [WorkflowEventId(wf_run_id=run.id, workflow_event_def_id=definition, number=n) for n in range(count + 1)]
+        # A search makes the server flush.
+        assert list(client.stub.SearchWorkflowEvent(search).results) == ids[:count]
+        fresh_server.kill()
+        fresh_server.start()
+        eventually(client.is_reached, "the connection is renewed after the restart")
+        post(client, run.id.id, go)
+        client.wait(run)
+        assert client.stub.GetWorkflowEvent(ids[count - 1]).content.str == f"{count - 1}"
+        listed = client.stub.ListWorkflowEvents(ListWorkflowEventsRequest(wf_run_id=run.id, limit=1000)).results
+        assert [event.id for event in listed] == ids
+        assert listed[count].content.str == "last"
+        await_next = AwaitWorkflowEventRequest(wf_run_id=run.id, workflow_events_to_ignore=ids[:count])
+        assert client.stub.AwaitWorkflowEvent(await_next, timeout=30).id == ids[count]
+        assert list(client.stub.SearchWorkflowEvent(search).results) == ids
+        client.stub.DeleteWfRun(DeleteWfRunRequest(id=run.id))
+        assert list(client.stub.SearchWorkflowEvent(search).results) == []
+        with pytest.raises(grpc.RpcError) as refused:
+            client.stub.GetWorkflowEvent(ids[0])
+        assert refused.value.code() == grpc.StatusCode.NOT_FOUND

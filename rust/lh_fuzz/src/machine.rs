@@ -74,6 +74,10 @@ fn flush(steady: &mut World, restarted: &mut World) {
                 run.push(2);
                 Some(run)
             }
+            Some(&key::TABLE_TREE) if key::is_thrown(key) => {
+                let owner = steady.store.keys().rfind(|other| key::is_run(other) && *other < key);
+                Some(owner.filter(|run| key.starts_with(&run[..run.len() - 1])).cloned().unwrap_or_default())
+            }
             _ => None,
         };
         assert!(owner.is_none_or(|run| steady.store.contains_key(&run)), "left behind: {key:02x?}");

@@ -1,6 +1,7 @@
-//! What one more event costs a run that has unclaimed ones already: ns of the command, and ns and bytes of a flush behind it.
+//! What one more event costs a run that has unclaimed ones, or has thrown some, already: ns of the command, and ns and bytes
+//! of a flush behind it.
 //!
-//! `cargo run --release -p lh_machine --example event_cost -- [UNCLAIMED]...` prints one line of JSON for each number.
+//! `cargo run --release -p lh_machine --example event_cost -- [NUMBER]...` prints two lines of JSON for each number.
 #![allow(clippy::disallowed_types, clippy::unwrap_used, clippy::disallowed_methods)]
 
 #[path = "../tests/scripted/language.rs"]
@@ -31,6 +32,8 @@ impl Bench {
     fn new() -> Self {
         let state = State::new(MachineConfig { shard: 0, run_shards: 1 });
         let mut bench = Self { state, definitions: 0, events: 0 };
+        let task_def = language::task_def(&["work"]);
+        bench.define(key::meta(MetaKind::TaskDef, "default", "work", &[]), task_def.encode_to_vec());
         for name in ["awaited", "other"] {
             let event_def = language::event_def(&[name]);
             bench.define(key::meta(MetaKind::ExternalEventDef, "default", name, &[]), event_def.encode_to_vec());
@@ -75,6 +78,36 @@ impl Bench {
         }))
     }
 
+    /// A run whose children throw so many hundreds of events at once; later each report of a task throws one more.
+    fn throw_hundreds(&mut self, hundreds: usize) {
+        let list = vec!["1"; hundreds].join(",");
+        let later = "task work -> throw told str:hello -> ".repeat(MEASURED);
+        let body = format!(
+            "start_many child over=$l -> {later}exit | child INPUT:INT : {}exit",
+            "throw told str:hello -> ".repeat(100)
+        );
+        let wf_spec = language::wf_spec("throws", &format!("l:JSON_ARR=json:[{list}]"), &body);
+        self.define(key::meta(MetaKind::WfSpec, "default", "throws", &[0, 0]), wf_spec.encode_to_vec());
+        let id = Some("0190a7b8c9d0e1f20190a7b8c9d0e1f3".to_owned());
+        let request = pb::RunWfRequest { id, wf_spec_name: "throws".to_owned(), ..Default::default() };
+        self.apply(Kind::RunWf(internal::RunWf { request: Some(request), id_is_generated: true }));
+    }
+
+    /// The next task is reported, which throws an event.
+    fn throw(&mut self) -> u128 {
+        let claim = internal::ClaimTask { task_def_name: "work".to_owned(), poll_id: 1, ..Default::default() };
+        let command = Command { tenant: "default".to_owned(), kind: Some(Kind::ClaimTask(claim)) };
+        let claimed = apply(&mut self.state, &Stamp { now_ms: START_MS, seed: 1 }, &command);
+        let task = claimed.tasks[0].task.clone();
+        self.flush();
+        self.apply(Kind::ReportTask(pb::ReportTaskRun {
+            task_run_id: task.task_run_id,
+            attempt_number: task.attempt_number,
+            status: pb::TaskStatus::TaskSuccess as i32,
+            ..Default::default()
+        }))
+    }
+
     /// Nanoseconds and bytes of a flush.
     fn flush(&mut self) -> (u128, usize) {
         let begin = Instant::now();
@@ -86,27 +119,35 @@ impl Bench {
     }
 }
 
+/// Does one more thing, then flushes, again and again; prints what that costs.
+fn measure(bench: &mut Bench, kind: &str, before: usize, more: fn(&mut Bench) -> u128) {
+    bench.flush();
+    let (mut command_ns, mut flush_ns, mut bytes) = (0, 0, 0);
+    for _ in 0..MEASURED {
+        command_ns += more(bench);
+        let flushed = bench.flush();
+        flush_ns += flushed.0;
+        bytes += flushed.1;
+    }
+    let each = MEASURED as u128;
+    println!(
+        "{{\"{kind}\": {before}, \"command_ns\": {}, \"flush_ns\": {}, \"flush_bytes\": {}}}",
+        command_ns / each,
+        flush_ns / each,
+        bytes / MEASURED
+    );
+}
+
 fn main() {
     let given: Vec<usize> = std::env::args().skip(1).map(|word| word.parse().unwrap()).collect();
-    for unclaimed in if given.is_empty() { vec![100, 10_000] } else { given } {
+    for number in if given.is_empty() { vec![100, 10_000] } else { given } {
         let mut bench = Bench::new();
-        (0..unclaimed).for_each(|_| {
+        (0..number).for_each(|_| {
             bench.post();
         });
-        bench.flush();
-        let (mut command_ns, mut flush_ns, mut bytes) = (0, 0, 0);
-        for _ in 0..MEASURED {
-            command_ns += bench.post();
-            let flushed = bench.flush();
-            flush_ns += flushed.0;
-            bytes += flushed.1;
-        }
-        let each = MEASURED as u128;
-        println!(
-            "{{\"unclaimed\": {unclaimed}, \"command_ns\": {}, \"flush_ns\": {}, \"flush_bytes\": {}}}",
-            command_ns / each,
-            flush_ns / each,
-            bytes / MEASURED
-        );
+        measure(&mut bench, "unclaimed", number, Bench::post);
+        let mut bench = Bench::new();
+        bench.throw_hundreds(number / 100);
+        measure(&mut bench, "thrown", number, Bench::throw);
     }
 }

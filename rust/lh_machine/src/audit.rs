@@ -14,7 +14,7 @@ use crate::{
     key::{self, MetaKind},
     node::task,
     pb::{self, TaskStatus},
-    run::{Run, TaskAt, record, task_at},
+    run::{Run, TaskAt, events::def_of_thrown, record, task_at},
 };
 
 /// Problems told in full; of more only the number is told.
@@ -79,6 +79,7 @@ impl<'a> Audit<'a> {
         match key.first() {
             Some(&key::TABLE_TREE) if key::is_node(key) => self.node(key, value),
             Some(&key::TABLE_TREE) if key::is_run(key) => self.run(key, value),
+            Some(&key::TABLE_TREE) if key::is_thrown(key) => self.thrown(key, value),
             // A checkpoint: its TaskRun knows how many there are, not what they hold.
             Some(&key::TABLE_TREE) => self.has(key, &[]),
             Some(&key::TABLE_INDEX) => {
@@ -180,6 +181,26 @@ impl<'a> Audit<'a> {
         self.run = Some(run);
     }
 
+    fn thrown(&mut self, key: &[u8], value: &[u8]) {
+        let event = match record::decode_thrown(value) {
+            Ok(event) => event,
+            Err(corrupt) => return self.broken(key, &corrupt.0),
+        };
+        let Some(run) = self.run.take() else { return self.broken(key, "its run is missing or cannot be read") };
+        let id = event.id.clone().unwrap_or_default();
+        let definition = def_of_thrown(&id);
+        let is_thrown = run.events.counts().any(|(name, count)| name == definition && (0..count).contains(&id.number));
+        if !is_thrown || key::thrown(&run.tenant, &run.id(), definition, id.number) != key {
+            self.broken(key, "it is no WorkflowEvent of the run before it");
+        } else if run.events.workflow(definition, id.number).is_some() {
+            self.broken(key, "its run keeps the same WorkflowEvent in its own record");
+        }
+        if let Some((entry, value)) = index::of_thrown(&run, &event) {
+            self.wants(&entry, &value);
+        }
+        self.run = Some(run);
+    }
+
     /// The store must hold this entry.
     fn wants(&mut self, key: &[u8], value: &[u8]) {
         let print = fingerprint(key, value);
@@ -272,6 +293,7 @@ pub fn readable(key: &[u8]) -> String {
     let kind = match key.first() {
         Some(&key::TABLE_TREE) if key::is_node(key) => "NodeRun record",
         Some(&key::TABLE_TREE) if key::is_run(key) => "run record",
+        Some(&key::TABLE_TREE) if key::is_thrown(key) => "WorkflowEvent record",
         Some(&key::TABLE_TREE) => "checkpoint",
         Some(&key::TABLE_INDEX) => "index entry",
         Some(&key::TABLE_QUEUE) => "queue entry",

@@ -155,17 +155,17 @@ fn of_events(run: &Run, shown: &str, entries: &mut BTreeMap<Vec<u8>, Vec<u8>>) {
         let key = key::index(&run.tenant, IndexKind::ExternalEvent, &components, created_ms, &text);
         entries.insert(key, entry(id, created_ms, None));
     }
-    for event in run.events.thrown() {
-        let (Some(id), Some(definition)) =
-            (&event.id, event.id.as_ref().and_then(|id| id.workflow_event_def_id.as_ref()))
-        else {
-            continue;
-        };
-        let created_ms = event.created_at.as_ref().map(milliseconds).unwrap_or_default();
-        let text = format!("{shown}/{:010}", id.number);
-        let key = key::index(&run.tenant, IndexKind::WorkflowEvent, &[&definition.name], created_ms, &text);
-        entries.insert(key, entry(id, created_ms, None));
-    }
+    entries.extend(run.events.thrown().filter_map(|event| of_thrown(run, event)));
+}
+
+/// The entry of a WorkflowEvent.
+pub fn of_thrown(run: &Run, event: &pb::WorkflowEvent) -> Option<(Vec<u8>, Vec<u8>)> {
+    let id = event.id.as_ref()?;
+    let definition = id.workflow_event_def_id.as_ref()?;
+    let created_ms = event.created_at.as_ref().map(milliseconds).unwrap_or_default();
+    let text = format!("{}/{:010}", key::path(&run.id()).join("_"), id.number);
+    let key = key::index(&run.tenant, IndexKind::WorkflowEvent, &[&definition.name], created_ms, &text);
+    Some((key, entry(id, created_ms, None)))
 }
 
 fn entry(id: &impl Message, time_ms: i64, spec: Option<&pb::WfSpecId>) -> Vec<u8> {

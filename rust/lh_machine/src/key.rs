@@ -5,7 +5,7 @@
 //!
 //! | table | components | value |
 //! |---|---|---|
-//! | `T` | tenant, root id, child ids..., kind byte, rest | run record (`0x02`; with `event def/key` as root id that of a correlation key), spilled node record (`0x03`, thread u32, position u32), checkpoint (`0x04`, task guid, number u32) |
+//! | `T` | tenant, root id, child ids..., kind byte, rest | run record (`0x02`; with `event def/key` as root id that of a correlation key), spilled node record (`0x03`, thread u32, position u32), checkpoint (`0x04`, task guid, number u32), spilled WorkflowEvent (`0x05`, definition, number u32) |
 //! | `I` | tenant, what byte, text components, time u64, id | `IndexEntry` |
 //! | `Q` | tenant, TaskDef, sequence u64 | `QueueEntry` |
 //! | `W` | due u64, tenant, ids root to leaf | empty |
@@ -49,6 +49,7 @@ pub const HIDDEN: u8 = 0xFF;
 const KIND_RUN: u8 = 0x02;
 const KIND_NODE: u8 = 0x03;
 const KIND_CHECKPOINT: u8 = 0x04;
+const KIND_THROWN: u8 = 0x05;
 
 /// Room that a new key gets: tenant, an id of 32 digits, a name and some numbers.
 const KEY_BYTES_USUAL: usize = 96;
@@ -173,6 +174,21 @@ pub fn checkpoint(tenant: &str, id: &pb::WfRunId, task_guid: &str, number: i32) 
     key
 }
 
+/// Key of a WorkflowEvent that has a record of its own.
+pub fn thrown(tenant: &str, id: &pb::WfRunId, definition: &str, number: i32) -> Vec<u8> {
+    let mut key = run(tenant, id);
+    key.pop();
+    key.push(KIND_THROWN);
+    push_text(&mut key, definition);
+    key.extend_from_slice(&(number as u32).to_be_bytes());
+    key
+}
+
+/// True for keys made by [`thrown`].
+pub fn is_thrown(key: &[u8]) -> bool {
+    kind_in_tree(key) == Some(KIND_THROWN)
+}
+
 /// True for keys made by [`node`].
 pub fn is_node(key: &[u8]) -> bool {
     kind_in_tree(key) == Some(KIND_NODE)
@@ -188,7 +204,7 @@ fn kind_in_tree(key: &[u8]) -> Option<u8> {
     let (_, mut rest) = key.strip_prefix(&[TABLE_TREE]).and_then(take_text)?;
     loop {
         match *rest.first()? {
-            kind @ (KIND_RUN | KIND_NODE | KIND_CHECKPOINT) => return Some(kind),
+            kind @ (KIND_RUN | KIND_NODE | KIND_CHECKPOINT | KIND_THROWN) => return Some(kind),
             _ => rest = take_text(rest)?.1,
         }
     }

@@ -21,7 +21,7 @@ use lh_machine::{
 use prost::Message;
 use replica::{Replica, TENANT, difference};
 
-const SPECS: [&str; 16] = [
+const SPECS: [&str; 17] = [
     "spec one n:INT : task work retries=2 backoff=50,2,400 timeout=1 set=n:int:5 -> exit return=$n",
     "spec two n:INT : task work retries=1 -> sleep int:1 -> task other in=$n timeout=2 -> exit",
     "spec three n:INT : nop set=n:int:1 -> task other in=$n set=n:@2-task -> task work -> exit return=$n",
@@ -50,8 +50,33 @@ const SPECS: [&str; 16] = [
     "spec fifteen n:INT : user form user=str:ada arrival=int:0/task,work arrival=int:1/reassign,user=str:bob \
      assigned=int:1/task,other,$n set=n:int:3 on=any>again -> task work -> exit | again : user form group=str:g \
      assigned=int:0/cancel -> exit",
+    "spec seventeen n:INT ~retention=3 l:JSON_ARR=json:[1,2,3,4,5,6,7,8,9,10,11,12] : start_many child over=$l -> throw \
+     told $n -> task work -> throw told -> exit | child INPUT:INT : throw told $INPUT -> throw said -> throw told -> throw \
+     said -> throw told -> throw told -> exit",
     "spec sixteen n:INT : start child -> user form user=str:ada cancel_as=str:denied arrival=int:0/task,work -> exit | \
      child : user form group=str:g arrival=int:1/cancel -> exit",
+];
+
+/// What is run, some more often than others; one of them does not exist.
+const NAMES: [&str; 18] = [
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "twelve",
+    "fourteen",
+    "fourteen",
+    "thirteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "absent",
 ];
 
 /// Small generator of numbers, the same on every machine (xorshift64*).
@@ -103,13 +128,9 @@ impl Outside {
             }
             0..=2 => {
                 self.runs += 1;
-                let names = [
-                    "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "twelve",
-                    "fourteen", "fourteen", "thirteen", "fifteen", "sixteen", "absent",
-                ];
                 let mut request = pb::RunWfRequest {
                     id: Some(format!("run-{}", numbers.below(self.runs) + numbers.below(2))),
-                    wf_spec_name: names[numbers.below(17) as usize].to_owned(),
+                    wf_spec_name: NAMES[numbers.below(18) as usize].to_owned(),
                     ..Default::default()
                 };
                 let value = pb::VariableValue { value: Some(pb::variable_value::Value::Int(now_ms + 100)) };
@@ -334,8 +355,13 @@ fn slice_seed(seed: u64) {
         }
         let wf_run_id =
             Some(pb::WfRunId { id: format!("run-{}", numbers.below(outside.runs + 1)), ..Default::default() });
-        let request = Read::NodeRuns(pb::ListNodeRunsRequest { wf_run_id, limit: Some(1_000), ..Default::default() });
-        assert_eq!(seen(&whole, &request), seen(&sliced, &request), "seed {seed} step {step}: {request:?}");
+        let limit = Some(1_000);
+        let node_runs = pb::ListNodeRunsRequest { wf_run_id: wf_run_id.clone(), limit, ..Default::default() };
+        let thrown = pb::ListWorkflowEventsRequest { wf_run_id: wf_run_id.clone(), limit, ..Default::default() };
+        let awaited = pb::AwaitWorkflowEventRequest { wf_run_id, ..Default::default() };
+        for request in [Read::NodeRuns(node_runs), Read::WorkflowEvents(thrown), Read::AwaitedEvent(awaited)] {
+            assert_eq!(seen(&whole, &request), seen(&sliced, &request), "seed {seed} step {step}: {request:?}");
+        }
         if is_begun && sliced.flush_slice(numbers.below(3) as usize).is_some() {
             assert_eq!(difference(&whole, &sliced), Vec::<String>::new(), "seed {seed} step {step}");
             if numbers.below(2) == 0 {

@@ -14,11 +14,14 @@ use crate::{
     },
 };
 
-/// Most NodeRuns that one command deletes; the wake-up for the rest is due at once.
+/// Most NodeRuns and WorkflowEvents that one command deletes; the wake-up for the rest is due at once.
 pub const DELETES_MAX: usize = 1000;
 
 /// The place before all places.
 pub const FIRST: (i32, i32) = (0, 0);
+
+/// Behind the NodeRuns of all threads come the WorkflowEvents, each with its place among those thrown as its position.
+const THROWN: i32 = i32::MAX;
 
 /// Deletes the run, whatever its status; one that does not exist is fine (03/E-941).
 pub fn apply(state: &mut State, stamp: &Stamp, tenant: &str, request: &pb::DeleteWfRunRequest, effects: &mut Effects) {
@@ -41,11 +44,18 @@ pub fn due(run: &Run, due_ms: i64) -> Option<(i32, i32)> {
     .max()
 }
 
-/// Keys of the records of NodeRuns that the next deletion must see, because they are not in the run's own record.
+/// Keys of the records that the next deletion must see, because they are not in the run's own record.
 pub fn spilled(run: &Run, from: (i32, i32)) -> Vec<Vec<u8>> {
     let id = run.id();
-    let kept = |place: &(i32, i32)| run.nodes.contains_key(place);
-    places(run, from).filter(|place| !kept(place)).map(|at| key::node(&run.tenant, &id, at.0, at.1)).collect()
+    let spilled = |place: (i32, i32)| {
+        if place.0 != THROWN {
+            return (!run.nodes.contains_key(&place)).then(|| key::node(&run.tenant, &id, place.0, place.1));
+        }
+        let (definition, number) = run.events.thrown_at(place.1)?;
+        let is_kept = run.events.workflow(definition, number).is_some();
+        (!is_kept).then(|| key::thrown(&run.tenant, &id, definition, number))
+    };
+    places(run, from).filter_map(spilled).collect()
 }
 
 /// The places that one command deletes. Which of them have records of their own differs between replicas, so it does not
@@ -54,11 +64,13 @@ fn places(run: &Run, from: (i32, i32)) -> impl Iterator<Item = (i32, i32)> + use
     let mut threads: Vec<(i32, i32)> =
         run.every_thread().map(|thread| (thread.number, thread.current_node_position)).collect();
     threads.sort_unstable();
+    let thrown = if from.0 == THROWN { from.1 } else { 0 }..run.events.thrown_total() as i32;
     let rest = threads.into_iter().filter(move |(number, _)| *number >= from.0);
     rest.flat_map(move |(number, last)| {
         let first = if number == from.0 { from.1 } else { 0 };
         (first..=last).map(move |position| (number, position))
     })
+    .chain(thrown.map(|position| (THROWN, position)))
     .take(DELETES_MAX)
 }
 
@@ -67,6 +79,10 @@ pub(super) fn delete(state: &mut State, stamp: &Stamp, mut run: Box<Run>, from: 
     let id = run.id();
     let doomed: Vec<(i32, i32)> = places(&run, from).collect();
     for place in &doomed {
+        if place.0 == THROWN {
+            delete_thrown(state, &mut run, place.1);
+            continue;
+        }
         if let Some(record) = run.nodes.remove(place) {
             delete_checkpoints(state, &run, &record);
             // Its index entries are among those of the run.
@@ -128,6 +144,22 @@ fn forget(
     let ancestor = advance::advance(ancestor, &mut context);
     let family = context.family;
     state.settle(ancestor, family);
+}
+
+/// Deletes the WorkflowEvent at this place among those thrown.
+fn delete_thrown(state: &mut State, run: &mut Run, ordinal: i32) {
+    let Some((definition, number)) = run.events.thrown_at(ordinal) else { return };
+    let (definition, id) = (definition.to_owned(), run.id());
+    if run.events.remove_thrown(&definition, number).is_some() {
+        // Its index entry is among those of the run.
+        return;
+    }
+    let key = key::thrown(&run.tenant, &id, &definition, number);
+    let Some(event) = state.take_thrown(&key) else { return };
+    if let Some((entry, _)) = index::of_thrown(run, &event) {
+        state.writes.insert(entry, None);
+    }
+    state.writes.insert(key, None);
 }
 
 /// The checkpoints of a NodeRun's tasks go with it (04/TW-67).

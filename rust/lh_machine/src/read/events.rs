@@ -1,6 +1,6 @@
 //! ExternalEvents and WorkflowEvents of one WfRunId (05/E-70..72), whether or not such a WfRun exists.
 
-use std::cmp::Reverse;
+use std::{cmp::Reverse, collections::BTreeSet};
 
 use prost::Message;
 
@@ -14,7 +14,7 @@ use crate::{
     command::correlated_event,
     key, pb,
     run::{
-        events::{Events, names},
+        events::{Events, def_of_thrown, names},
         milliseconds, record,
     },
 };
@@ -66,12 +66,16 @@ pub(super) fn workflow_event(
     id: &pb::WorkflowEventId,
     fetched: &Fetched,
 ) -> Result<Vec<u8>, Stop> {
-    let definition = id.workflow_event_def_id.as_ref().map_or("", |id| id.name.as_str());
-    with_events(state, tenant, id.wf_run_id.as_ref(), fetched, |events| match events.workflow(definition, id.number) {
-        Some(event) => Ok(event.encode_to_vec()),
-        None => {
-            let shown = format!("{}/{definition}/{}", shown(id.wf_run_id.as_ref()), id.number);
-            Err(not_found("WorkflowEvent", &shown))
+    let definition = def_of_thrown(id);
+    with_events(state, tenant, id.wf_run_id.as_ref(), fetched, |events| {
+        let is_thrown = events.counts().any(|(name, count)| name == definition && (0..count).contains(&id.number));
+        let places: Vec<Thrown<'_>> = is_thrown.then_some((definition, id.number)).into_iter().collect();
+        match thrown_at(state, tenant, id.wf_run_id.as_ref(), events, &places, fetched)?.first() {
+            Some(event) => Ok(event.encode_to_vec()),
+            None => {
+                let shown = format!("{}/{definition}/{}", shown(id.wf_run_id.as_ref()), id.number);
+                Err(not_found("WorkflowEvent", &shown))
+            }
         }
     })
 }
@@ -121,15 +125,16 @@ pub(super) fn workflow_events(
             let number: [u8; 4] = rest.try_into().map_err(|_| malformed())?;
             (definition, i32::try_from(u32::from_be_bytes(number)).map_err(|_| malformed())?)
         }
-        None => Default::default(),
+        None => (String::new(), 0),
     };
     with_events(state, tenant, request.wf_run_id.as_ref(), fetched, |events| {
-        let mut wanted = events.thrown().filter(|event| thrown_place(event) >= from);
-        let results = wanted.by_ref().take(limit).cloned().collect();
-        let bookmark = wanted.next().map(|event| {
-            let (definition, number) = thrown_place(event);
+        let all = events.counts().flat_map(|(definition, count)| (0..count).map(move |number| (definition, number)));
+        let mut wanted = all.filter(|place| *place >= (from.0.as_str(), from.1));
+        let places: Vec<Thrown<'_>> = wanted.by_ref().take(limit).collect();
+        let results = thrown_at(state, tenant, request.wf_run_id.as_ref(), events, &places, fetched)?;
+        let bookmark = wanted.next().map(|(definition, number)| {
             let mut mark = vec![MARK_WORKFLOW_EVENTS];
-            key::push_text(&mut mark, &definition);
+            key::push_text(&mut mark, definition);
             mark.extend_from_slice(&(number as u32).to_be_bytes());
             mark
         });
@@ -145,9 +150,22 @@ pub(super) fn awaited(
     fetched: &Fetched,
 ) -> Result<Vec<u8>, Stop> {
     with_events(state, tenant, request.wf_run_id.as_ref(), fetched, |events| {
+        let ignored: BTreeSet<Thrown<'_>> = request
+            .workflow_events_to_ignore
+            .iter()
+            .filter(|id| id.wf_run_id == request.wf_run_id)
+            .map(|id| (def_of_thrown(id), id.number))
+            .collect();
+        let is_listed = |name: &str| {
+            request.event_def_ids.is_empty() || request.event_def_ids.iter().any(|definition| definition.name == name)
+        };
+        // Of one definition, a smaller number was never thrown later.
+        let first = |(name, count)| (0..count).map(|number| (name, number)).find(|place| !ignored.contains(place));
+        let places: Vec<Thrown<'_>> = events.counts().filter(|(name, _)| is_listed(name)).filter_map(first).collect();
+        let firsts = thrown_at(state, tenant, request.wf_run_id.as_ref(), events, &places, fetched)?;
         let created_ms = |event: &pb::WorkflowEvent| event.created_at.as_ref().map(milliseconds).unwrap_or_default();
-        let matching = events.thrown().filter(|event| is_awaited(request, event));
-        let earliest = matching.max_by_key(|event| Reverse((created_ms(event), thrown_place(event).1)));
+        let number = |event: &pb::WorkflowEvent| event.id.as_ref().map_or(0, |id| id.number);
+        let earliest = firsts.iter().max_by_key(|event| Reverse((created_ms(event), number(event))));
         earliest.map(Message::encode_to_vec).ok_or_else(|| not_found("WorkflowEvent", "of those waited for"))
     })
 }
@@ -160,10 +178,39 @@ pub fn is_awaited(request: &pb::AwaitWorkflowEventRequest, event: &pb::WorkflowE
     is_listed && !request.workflow_events_to_ignore.contains(id)
 }
 
-fn thrown_place(event: &pb::WorkflowEvent) -> (String, i32) {
-    let id = event.id.as_ref();
-    let definition = id.and_then(|id| id.workflow_event_def_id.as_ref()).map(|id| id.name.clone());
-    (definition.unwrap_or_default(), id.map_or(0, |id| id.number))
+/// Definition and number of a WorkflowEvent.
+type Thrown<'a> = (&'a str, i32);
+
+/// WorkflowEvents that were thrown: from the run's record, from a flush set on its way or from what was fetched; `Need` if
+/// any is missing. Those of a run whose deletion has begun may be gone.
+fn thrown_at(
+    state: &State,
+    tenant: &str,
+    wf_run_id: Option<&pb::WfRunId>,
+    events: &Events,
+    places: &[Thrown<'_>],
+    fetched: &Fetched,
+) -> Result<Vec<pb::WorkflowEvent>, Stop> {
+    let Some(wf_run_id) = wf_run_id else { return Ok(Vec::new()) };
+    let mut found = Vec::with_capacity(places.len());
+    let mut missing = Vec::new();
+    for (definition, number) in places {
+        if let Some(event) = events.workflow(definition, *number) {
+            found.push(event.clone());
+            continue;
+        }
+        let thrown_key = key::thrown(tenant, wf_run_id, definition, *number);
+        if let Some(event) = state.leaving_thrown(&thrown_key) {
+            found.push(event.clone());
+            continue;
+        }
+        match fetched.get(&thrown_key) {
+            None => missing.push(thrown_key),
+            Some(Some(value)) => found.push(record::decode_thrown(value).map_err(corrupt)?),
+            Some(None) => {}
+        }
+    }
+    if missing.is_empty() { Ok(found) } else { Err(Stop::Need(missing)) }
 }
 
 fn shown(id: Option<&pb::WfRunId>) -> String {
@@ -201,7 +248,7 @@ fn with_events<T>(
         Some(None) => see(&Events::default()),
         Some(Some(value)) => {
             let record = record::decode(value).map_err(corrupt)?;
-            see(&Events::of_record(record.external_events, record.workflow_events))
+            see(&Events::of_record(record.external_events, record.workflow_events, record.thrown))
         }
     }
 }

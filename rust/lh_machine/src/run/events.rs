@@ -1,6 +1,7 @@
 //! ExternalEvents posted to a WfRunId and WorkflowEvents thrown by its run (spec 05).
 //!
-//! They are part of the run's record. Events posted to an id without WfRun are in a record of the same key that has nothing
+//! They are part of the run's record; only when a run has thrown many WorkflowEvents do those get records of their own
+//! (decision 015). Events posted to an id without WfRun are in a record of the same key that has nothing
 //! else: a run that is *unborn*. `RunWf` takes them over, so that nothing more than the run has to be fetched for it.
 
 use std::collections::BTreeMap;
@@ -27,25 +28,36 @@ pub struct Events {
     unclaimed: BTreeMap<(String, u64), String>,
     /// Greatest order of arrival among the ExternalEvents.
     last_sequence: u64,
-    /// WorkflowEvents by (definition, number).
+    /// WorkflowEvents by (definition, number), without those that have records of their own.
     thrown: BTreeMap<(String, i32), pb::WorkflowEvent>,
+    /// How many WorkflowEvents of each definition were thrown, wherever they are: their numbers are those below.
+    counts: BTreeMap<String, i32>,
 }
+
+/// How many WorkflowEvents a run keeps inside its own record. Above it they get records of their own at the next flush, so
+/// that a run which throws thousands does not rewrite them all each time.
+pub const THROWN_KEPT: usize = 64;
 
 impl Events {
     /// The events of a stored record.
-    pub fn of_record(posted: Vec<internal::PostedEvent>, thrown: Vec<pb::WorkflowEvent>) -> Self {
-        let mut events = Self::default();
+    pub fn of_record(
+        posted: Vec<internal::PostedEvent>,
+        thrown: Vec<pb::WorkflowEvent>,
+        counts: Vec<internal::ThrownCount>,
+    ) -> Self {
+        let counts = counts.into_iter().map(|count| (count.workflow_event_def, count.count)).collect();
+        let mut events = Self { counts, ..Self::default() };
         posted.into_iter().for_each(|posted| events.insert(posted));
         for event in thrown {
-            let Some(id) = &event.id else { continue };
-            events.thrown.insert((def_of_thrown(id).to_owned(), id.number), event);
+            let Some(id) = event.id.clone() else { continue };
+            events.keep_thrown(&id, event);
         }
         events
     }
 
     /// True if there is none of either kind.
     pub fn is_empty(&self) -> bool {
-        self.posted.is_empty() && self.thrown.is_empty()
+        self.posted.is_empty() && self.counts.is_empty()
     }
 
     /// ExternalEvents with their order of arrival, by definition and guid.
@@ -53,7 +65,7 @@ impl Events {
         self.posted.values()
     }
 
-    /// WorkflowEvents by definition and number.
+    /// WorkflowEvents in the run's record, by definition and number.
     pub fn thrown(&self) -> impl Iterator<Item = &pb::WorkflowEvent> {
         self.thrown.values()
     }
@@ -63,9 +75,59 @@ impl Events {
         self.posted.get(&(definition.to_owned(), guid.to_owned()))?.event.as_ref()
     }
 
-    /// The WorkflowEvent with this definition and number.
+    /// The WorkflowEvent with this definition and number, if it is in the run's record.
     pub fn workflow(&self, definition: &str, number: i32) -> Option<&pb::WorkflowEvent> {
         self.thrown.get(&(definition.to_owned(), number))
+    }
+
+    /// How many WorkflowEvents of each definition were thrown, by definition.
+    pub fn counts(&self) -> impl Iterator<Item = (&str, i32)> {
+        self.counts.iter().map(|(definition, count)| (definition.as_str(), *count))
+    }
+
+    /// The counts, if some WorkflowEvents have records of their own.
+    pub fn counts_to_store(&self) -> impl Iterator<Item = internal::ThrownCount> {
+        let is_wanted = self.thrown_total() > self.thrown.len();
+        let counts = self.counts.iter().filter(move |_| is_wanted);
+        counts
+            .map(|(definition, count)| internal::ThrownCount { workflow_event_def: definition.clone(), count: *count })
+    }
+
+    /// How many WorkflowEvents were thrown.
+    pub fn thrown_total(&self) -> usize {
+        self.counts.values().map(|count| *count as usize).sum()
+    }
+
+    /// Definition and number of the WorkflowEvent that is at this place among all that were thrown.
+    pub fn thrown_at(&self, ordinal: i32) -> Option<(&str, i32)> {
+        let mut left = ordinal;
+        for (definition, count) in self.counts() {
+            if left < count {
+                return Some((definition, left));
+            }
+            left -= count;
+        }
+        None
+    }
+
+    /// Takes the WorkflowEvents out of the run's record if there are too many: they get records of their own.
+    pub fn spill_thrown(&mut self) -> Vec<pb::WorkflowEvent> {
+        if self.thrown.len() <= THROWN_KEPT {
+            return Vec::new();
+        }
+        std::mem::take(&mut self.thrown).into_values().collect()
+    }
+
+    /// Takes a WorkflowEvent out of the run's record.
+    pub fn remove_thrown(&mut self, definition: &str, number: i32) -> Option<pb::WorkflowEvent> {
+        self.thrown.remove(&(definition.to_owned(), number))
+    }
+
+    fn keep_thrown(&mut self, id: &pb::WorkflowEventId, event: pb::WorkflowEvent) {
+        let definition = def_of_thrown(id);
+        let count = self.counts.entry(definition.to_owned()).or_default();
+        *count = (*count).max(id.number.saturating_add(1));
+        self.thrown.insert((definition.to_owned(), id.number), event);
     }
 
     fn insert(&mut self, posted: internal::PostedEvent) {
@@ -116,7 +178,8 @@ pub fn names(id: &pb::ExternalEventId) -> (String, String) {
     (definition, id.guid.clone())
 }
 
-fn def_of_thrown(id: &pb::WorkflowEventId) -> &str {
+/// Definition of a WorkflowEvent's id.
+pub fn def_of_thrown(id: &pb::WorkflowEventId) -> &str {
     id.workflow_event_def_id.as_ref().map_or("", |id| id.name.as_str())
 }
 
@@ -200,8 +263,7 @@ pub fn expire(run: &mut Run, retention: &internal::deadline::EventRetention) {
 
 /// The id that the next WorkflowEvent of a definition gets (05/E-59).
 pub fn next_thrown(run: &Run, definition: &str) -> pb::WorkflowEventId {
-    let range = (definition.to_owned(), 0)..=(definition.to_owned(), i32::MAX);
-    let number = run.events.thrown.range(range).next_back().map_or(0, |((_, number), _)| number + 1);
+    let number = run.events.counts.get(definition).copied().unwrap_or_default();
     pb::WorkflowEventId {
         wf_run_id: Some(run.id()),
         workflow_event_def_id: Some(pb::WorkflowEventDefId { name: definition.to_owned() }),
@@ -225,5 +287,5 @@ pub fn throw(
         node_run_id: Some(node_run_id),
     };
     context.effects.thrown.push(crate::Thrown { tenant: run.tenant.to_string(), event: event.clone() });
-    run.events.thrown.insert((def_of_thrown(&id).to_owned(), id.number), event);
+    run.events.keep_thrown(&id, event);
 }

@@ -125,7 +125,8 @@ impl Run {
 
     /// How many objects it has, itself included: what encoding or dropping it costs, roughly.
     pub fn objects(&self) -> usize {
-        1 + self.wf_run.thread_runs.len() + self.nodes.len() + self.variables.len() + self.children.len()
+        let events = self.events.thrown().count();
+        1 + self.wf_run.thread_runs.len() + self.nodes.len() + self.variables.len() + self.children.len() + events
     }
 
     /// True if this is only a record of events that were posted ahead to an id without WfRun (05/E-19).

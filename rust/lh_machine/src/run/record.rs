@@ -9,7 +9,7 @@ use crate::{
     internal::{self, deadline::Kind},
     key,
     mutants::{self, Mutant},
-    pb::thread_halt_reason::Reason,
+    pb::{self, thread_halt_reason::Reason},
     spec::Spec,
     state::Corrupt,
 };
@@ -59,6 +59,9 @@ pub fn encode(run: &Run) -> Vec<u8> {
     for thrown in run.events.thrown() {
         encoding::message::encode(21, thrown, &mut buffer);
     }
+    for count in run.events.counts_to_store() {
+        encoding::message::encode(22, &count, &mut buffer);
+    }
     for registration in correlation::records(run) {
         encoding::message::encode(50, &registration, &mut buffer);
     }
@@ -85,6 +88,11 @@ pub fn decode(value: &[u8]) -> Result<internal::RunRecord, Corrupt> {
 /// Reads a stored record of one NodeRun.
 pub fn decode_node(value: &[u8]) -> Result<internal::NodeRecord, Corrupt> {
     internal::NodeRecord::decode(payload(value)?).map_err(|error| Corrupt(format!("node record: {error}")))
+}
+
+/// Reads a stored record of one WorkflowEvent.
+pub fn decode_thrown(value: &[u8]) -> Result<pb::WorkflowEvent, Corrupt> {
+    pb::WorkflowEvent::decode(payload(value)?).map_err(|error| Corrupt(format!("WorkflowEvent record: {error}")))
 }
 
 /// Serializes a message with the format byte in front.
@@ -123,7 +131,7 @@ pub fn into_run(key: Vec<u8>, record: internal::RunRecord, spec: Arc<Spec>, reco
         deadlines: record.deadlines,
         armed_ms: record.armed_ms,
         moved_ms: record.moved_ms,
-        events: super::events::Events::of_record(record.external_events, record.workflow_events),
+        events: super::events::Events::of_record(record.external_events, record.workflow_events, record.thrown),
         registrations: correlation::of_records(record.registrations),
         correlation: record.correlation.map(Box::new),
         stored: Stored { record_bytes, armed: record.armed_ms != 0, ..Stored::default() },

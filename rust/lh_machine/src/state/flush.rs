@@ -9,7 +9,9 @@ use crate::{
     mutants::{self, Mutant},
     pb,
     run::{
-        Run, is_terminal,
+        Run,
+        events::def_of_thrown,
+        is_terminal,
         record::{self, CLOSED_NODES_KEPT},
         task_at,
     },
@@ -117,7 +119,8 @@ impl State {
         {
             let Some(run) = self.residence.runs.get_mut(&key) else { continue };
             left = left.saturating_sub(run.objects());
-            spill(run, &mut taking.writes, &mut self.residence.leaving);
+            spill(run, &mut taking.writes, &mut self.residence.nodes.leaving);
+            spill_thrown(run, &mut taking.writes, &mut self.residence.thrown.leaving);
             let before = run.stored.bytes;
             encode_run(run, self.flush.taken, &mut taking.writes);
             self.residence.bytes = self.residence.bytes.saturating_sub(before) + run.stored.bytes;
@@ -148,7 +151,7 @@ impl State {
     }
 }
 
-type Leaving = BTreeMap<Vec<u8>, internal::NodeRecord>;
+type Leaving<T> = BTreeMap<Vec<u8>, T>;
 
 /// Adds the run's record and its changed index entries to the set of this number.
 fn encode_run(run: &mut Run, flush: u64, writes: &mut Writes) {
@@ -178,7 +181,7 @@ fn encode_run(run: &mut Run, flush: u64, writes: &mut Writes) {
 
 /// Moves closed NodeRuns to records of their own once the run keeps too many (decision 003). The node a thread stands
 /// on stays.
-fn spill(run: &mut Run, writes: &mut Writes, leaving: &mut Leaving) {
+fn spill(run: &mut Run, writes: &mut Writes, leaving: &mut Leaving<internal::NodeRecord>) {
     if run.nodes.len() <= CLOSED_NODES_KEPT {
         return;
     }
@@ -203,6 +206,28 @@ fn spill(run: &mut Run, writes: &mut Writes, leaving: &mut Leaving) {
         writes.insert(key.clone(), Some(record::with_format(&record)));
         leaving.insert(key, *record);
     }
+}
+
+/// Moves WorkflowEvents to records of their own once the run keeps too many (decision 015): nothing of them changes any more.
+fn spill_thrown(run: &mut Run, writes: &mut Writes, leaving: &mut Leaving<pb::WorkflowEvent>) {
+    let thrown = run.events.spill_thrown();
+    if thrown.is_empty() {
+        return;
+    }
+    let id = run.id();
+    let mut entries = BTreeSet::new();
+    for event in thrown {
+        // As for NodeRuns, their index entries are final.
+        if let Some((key, value)) = index::of_thrown(run, &event) {
+            entries.insert(key.clone());
+            writes.insert(key, Some(value));
+        }
+        let Some(event_id) = &event.id else { continue };
+        let key = key::thrown(&run.tenant, &id, def_of_thrown(event_id), event_id.number);
+        writes.insert(key.clone(), Some(record::with_format(&event)));
+        leaving.insert(key, event);
+    }
+    run.stored.index.retain(|stored| !entries.contains(stored));
 }
 
 fn is_closed(node_run: Option<&pb::NodeRun>) -> bool {

@@ -9,6 +9,7 @@ use super::{Corrupt, State, flush::Progress};
 use crate::{
     internal, key,
     mutants::{self, Mutant},
+    pb,
     run::{
         Run,
         family::{self, Children},
@@ -26,11 +27,10 @@ pub(super) struct Residence {
     /// Deleted runs, each with the number of the flush set that will tell the store (0 = it knows) and what is left of
     /// the runs below it.
     gone: BTreeMap<Vec<u8>, (u64, Children)>,
-    /// Records of single NodeRuns that a deletion has to see; `None` = the store has none.
-    spilled: BTreeMap<Vec<u8>, Option<internal::NodeRecord>>,
-    /// Records of NodeRuns that left their run with a flush set which the store may not have yet: a command that was
-    /// found ready before can still see them.
-    pub(super) leaving: BTreeMap<Vec<u8>, internal::NodeRecord>,
+    /// NodeRuns with records of their own.
+    pub(super) nodes: Aside<internal::NodeRecord>,
+    /// WorkflowEvents with records of their own.
+    pub(super) thrown: Aside<pb::WorkflowEvent>,
     litter: Litter,
     pins: BTreeMap<Vec<u8>, usize>,
     clock: u64,
@@ -42,6 +42,50 @@ pub(super) struct Residence {
 struct Litter {
     runs: Vec<Vec<u8>>,
     nodes: Vec<btree_map::IntoIter<Vec<u8>, internal::NodeRecord>>,
+    thrown: Vec<btree_map::IntoIter<Vec<u8>, pb::WorkflowEvent>>,
+}
+
+/// What has records of its own beside that of its run.
+#[derive(Debug)]
+pub(super) struct Aside<T> {
+    /// Records that a command has to see; `None` = the store has none.
+    fetched: BTreeMap<Vec<u8>, Option<T>>,
+    /// Records that left their run with a flush set which the store may not have yet: a command that was found ready
+    /// before can still see them.
+    pub(super) leaving: BTreeMap<Vec<u8>, T>,
+}
+
+impl<T> Default for Aside<T> {
+    fn default() -> Self {
+        Self { fetched: BTreeMap::new(), leaving: BTreeMap::new() }
+    }
+}
+
+impl<T> Aside<T> {
+    fn knows(&self, key: &[u8]) -> bool {
+        self.fetched.contains_key(key) || self.leaving.contains_key(key)
+    }
+
+    /// The record, once.
+    fn take(&mut self, key: &[u8]) -> Option<T> {
+        let leaving = self.leaving.remove(key);
+        let fetched = self.fetched.remove(key).flatten();
+        leaving.or(fetched)
+    }
+
+    /// What has left, now that the store has it: to be dropped.
+    fn take_leaving(&mut self) -> Option<btree_map::IntoIter<Vec<u8>, T>> {
+        let leaving = std::mem::take(&mut self.leaving);
+        (!leaving.is_empty()).then(|| leaving.into_iter())
+    }
+
+    /// What leaves its run now: what was fetched of it before is out of date.
+    fn forget_fetched(&mut self) {
+        let Self { fetched, leaving } = self;
+        if !fetched.is_empty() {
+            fetched.retain(|key, _| !leaving.contains_key(key));
+        }
+    }
 }
 
 impl State {
@@ -55,7 +99,12 @@ impl State {
         }
         if key::is_node(key) {
             let record = value.map(record::decode_node).transpose()?;
-            self.residence.spilled.insert(key.to_vec(), record);
+            self.residence.nodes.fetched.insert(key.to_vec(), record);
+            return Ok(());
+        }
+        if key::is_thrown(key) {
+            let record = value.map(record::decode_thrown).transpose()?;
+            self.residence.thrown.fetched.insert(key.to_vec(), record);
             return Ok(());
         }
         let Some(value) = value else {
@@ -98,7 +147,8 @@ impl State {
         if *pins == 0 {
             self.residence.pins.remove(key);
             self.residence.absent.remove(key);
-            self.residence.spilled.remove(key);
+            self.residence.nodes.fetched.remove(key);
+            self.residence.thrown.fetched.remove(key);
         }
     }
 
@@ -108,10 +158,10 @@ impl State {
         residence.runs.contains_key(key) || residence.absent.contains(key) || residence.gone.contains_key(key)
     }
 
-    /// True if this record needs not be fetched: [`State::knows_run`], or that of a NodeRun which was fetched.
+    /// True if this record needs not be fetched: [`State::knows_run`], or one beside that of a run which was fetched.
     pub fn knows(&self, key: &[u8]) -> bool {
         let residence = &self.residence;
-        self.knows_run(key) || residence.spilled.contains_key(key) || residence.leaving.contains_key(key)
+        self.knows_run(key) || residence.nodes.knows(key) || residence.thrown.knows(key)
     }
 
     /// True if the run was deleted, which the store may not know yet.
@@ -121,19 +171,27 @@ impl State {
 
     /// The record of a NodeRun that left its run with a flush set which the store may not have yet.
     pub(crate) fn leaving(&self, key: &[u8]) -> Option<&internal::NodeRecord> {
-        self.residence.leaving.get(key)
+        self.residence.nodes.leaving.get(key)
     }
 
     /// The record of a NodeRun that is on its way to the store, or was fetched.
     pub(crate) fn spilled(&self, key: &[u8]) -> Option<&internal::NodeRecord> {
-        self.leaving(key).or_else(|| self.residence.spilled.get(key)?.as_ref())
+        self.leaving(key).or_else(|| self.residence.nodes.fetched.get(key)?.as_ref())
     }
 
     /// The fetched record of a NodeRun, once.
     pub(crate) fn take_spilled(&mut self, key: &[u8]) -> Option<internal::NodeRecord> {
-        let leaving = self.residence.leaving.remove(key);
-        let fetched = self.residence.spilled.remove(key).flatten();
-        leaving.or(fetched)
+        self.residence.nodes.take(key)
+    }
+
+    /// The record of a WorkflowEvent that left its run with a flush set which the store may not have yet.
+    pub(crate) fn leaving_thrown(&self, key: &[u8]) -> Option<&pb::WorkflowEvent> {
+        self.residence.thrown.leaving.get(key)
+    }
+
+    /// The record of a WorkflowEvent that is on its way to the store, or was fetched; once.
+    pub(crate) fn take_thrown(&mut self, key: &[u8]) -> Option<pb::WorkflowEvent> {
+        self.residence.thrown.take(key)
     }
 
     /// Remembers that a run, taken out before, does not exist any more, and of which runs below it some do.
@@ -153,12 +211,10 @@ impl State {
         self.residence.gone.get_mut(key).map(|(_, left)| std::mem::take(left)).unwrap_or_default()
     }
 
-    /// NodeRuns that leave their run now: what was fetched of them before is out of date.
+    /// What leaves its run now: what was fetched of it before is out of date.
     pub(super) fn forget_fetched(&mut self) {
-        let Residence { spilled, leaving, .. } = &mut self.residence;
-        if !spilled.is_empty() {
-            spilled.retain(|key, _| !leaving.contains_key(key));
-        }
+        self.residence.nodes.forget_fetched();
+        self.residence.thrown.forget_fetched();
     }
 
     /// True if the run is in memory.
@@ -272,13 +328,11 @@ impl State {
                 residence.remove(&key);
             }
         }
-        while left > 0
-            && let Some(nodes) = residence.litter.nodes.last_mut()
-        {
-            match nodes.next() {
-                Some(_) => left -= 1,
-                None => drop(residence.litter.nodes.pop()),
-            }
+        while left > 0 && drop_one(&mut residence.litter.nodes) {
+            left -= 1;
+        }
+        while left > 0 && drop_one(&mut residence.litter.thrown) {
+            left -= 1;
         }
         had_litter
     }
@@ -308,15 +362,13 @@ impl Residence {
     /// before may still be on its way here.
     pub(super) fn forget_written(&mut self, finished: Vec<Vec<u8>>, done: u64) {
         self.litter.runs.extend(finished);
-        let leaving = std::mem::take(&mut self.leaving);
-        if !leaving.is_empty() {
-            self.litter.nodes.push(leaving.into_iter());
-        }
+        self.litter.nodes.extend(self.nodes.take_leaving());
+        self.litter.thrown.extend(self.thrown.take_leaving());
         self.gone.retain(|_, (flush, _)| *flush >= done);
     }
 
     fn has_litter(&self) -> bool {
-        !self.litter.runs.is_empty() || !self.litter.nodes.is_empty()
+        !self.litter.runs.is_empty() || !self.litter.nodes.is_empty() || !self.litter.thrown.is_empty()
     }
 
     fn remove(&mut self, key: &[u8]) {
@@ -324,4 +376,15 @@ impl Residence {
             self.bytes = self.bytes.saturating_sub(run.stored.bytes);
         }
     }
+}
+
+/// Drops one of these records; false if there is none.
+fn drop_one<T>(records: &mut Vec<btree_map::IntoIter<Vec<u8>, T>>) -> bool {
+    while let Some(last) = records.last_mut() {
+        if last.next().is_some() {
+            return true;
+        }
+        records.pop();
+    }
+    false
 }

@@ -67,7 +67,8 @@ impl Replica {
         }
     }
 
-    /// The store with every NodeRun in a record of its own: when they leave the record of their run depends on flushes.
+    /// The store with every NodeRun and WorkflowEvent in a record of its own: when they leave the record of their run
+    /// depends on flushes.
     pub fn spread(&self) -> BTreeMap<Vec<u8>, Vec<u8>> {
         let mut spread = BTreeMap::new();
         for (key, value) in &self.store {
@@ -81,6 +82,20 @@ impl Replica {
                 let key = key::node(TENANT, &id.wf_run_id.unwrap(), id.thread_run_number, id.position);
                 spread.insert(key, [&value[..1], &node.encode_to_vec()].concat());
             }
+            let mut counts: BTreeMap<String, i32> =
+                record.thrown.drain(..).map(|count| (count.workflow_event_def, count.count)).collect();
+            for event in std::mem::take(&mut record.workflow_events) {
+                let id = event.id.clone().unwrap();
+                let name = id.workflow_event_def_id.unwrap().name;
+                let key = key::thrown(TENANT, &id.wf_run_id.unwrap(), &name, id.number);
+                spread.insert(key, [&value[..1], &event.encode_to_vec()].concat());
+                let count = counts.entry(name).or_default();
+                *count = (*count).max(id.number + 1);
+            }
+            record.thrown = counts
+                .into_iter()
+                .map(|(workflow_event_def, count)| internal::ThrownCount { workflow_event_def, count })
+                .collect();
             spread.insert(key.clone(), [&value[..1], &record.encode_to_vec()].concat());
         }
         spread

@@ -204,8 +204,8 @@ fn readable(key: &[u8]) -> String {
     let mut texts = 0;
     while let Some((text, more)) = key::take_text(rest).filter(|(text, _)| !text.contains('\0')) {
         // Numbers that follow the text components may look like a text: each table has its count of texts.
-        // The kind of a checkpoint would be taken for the beginning of one, too.
-        if texts == texts_of(table, &parts) || (table == 'T' && rest[0] == 4) {
+        // The kinds of a checkpoint and of a WorkflowEvent would be taken for the beginning of one, too.
+        if texts == texts_of(table, &parts) || (table == 'T' && matches!(rest[0], 4 | 5)) {
             break;
         }
         parts.push(text);
@@ -222,6 +222,10 @@ fn readable(key: &[u8]) -> String {
         ('T', [4, rest @ ..]) => {
             let (guid, rest) = key::take_text(rest).unwrap();
             parts.push(format!("checkpoint {guid} {}", number(rest)));
+        }
+        ('T', [5, rest @ ..]) => {
+            let (definition, rest) = key::take_text(rest).unwrap();
+            parts.push(format!("thrown {definition}/{}", number(rest)));
         }
         ('I', rest) => {
             parts.push(number(&rest[..8]));
