@@ -18,6 +18,7 @@ pub mod audit;
 pub mod check;
 pub mod command;
 pub mod effects;
+pub mod feeds;
 pub mod index;
 pub mod key;
 pub mod moves;

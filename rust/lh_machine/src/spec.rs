@@ -5,7 +5,10 @@ use std::{
     sync::Arc,
 };
 
-use crate::pb;
+use crate::{
+    feeds::{self, Feeds},
+    pb,
+};
 
 /// Name of the variable that takes what a thread is started for: a failure's content, an event, an element.
 pub const INPUT: &str = "INPUT";
@@ -49,18 +52,14 @@ pub struct ThreadFacts {
     /// Declared type of the variable `INPUT`, the one name that several ThreadSpecs can declare (02/SC-3).
     pub input_type: Option<pb::TypeDefinition>,
     /// For each node, the TaskDefs of the TASK nodes that can come next without waiting in between.
-    pub feeds: BTreeMap<String, Vec<String>>,
+    pub feeds: Feeds,
 }
 
 impl Spec {
     /// Prepares a stored WfSpec.
     pub fn new(uid: u64, wf_spec: pb::WfSpec) -> Self {
         let id = wf_spec.id.clone().unwrap_or_default();
-        let threads = wf_spec
-            .thread_specs
-            .iter()
-            .map(|(name, spec)| (name.clone(), thread_facts(&wf_spec, name, spec)))
-            .collect();
+        let threads = wf_spec.thread_specs.iter().map(|(name, spec)| (name.clone(), thread_facts(spec))).collect();
         let mut variable_types = BTreeMap::new();
         let mut indexed_variables = BTreeMap::new();
         let mut access_levels = BTreeMap::new();
@@ -128,12 +127,13 @@ impl Spec {
 
     /// TaskDefs that could become ready once `node` of `thread` is finished.
     pub fn feeds(&self, thread: &str, node: &str) -> &[String] {
-        self.threads.get(thread).and_then(|facts| facts.feeds.get(node)).map_or(&[], Vec::as_slice)
+        let Some(facts) = self.threads.get(thread) else { return &[] };
+        facts.feeds.behind(node, || feeds::next_task_defs(&self.wf_spec, &self.threads, thread, node))
     }
 }
 
-fn thread_facts(wf_spec: &pb::WfSpec, thread: &str, spec: &pb::ThreadSpec) -> ThreadFacts {
-    let mut facts = ThreadFacts::default();
+fn thread_facts(spec: &pb::ThreadSpec) -> ThreadFacts {
+    let mut facts = ThreadFacts { feeds: Feeds::of(spec.nodes.keys()), ..ThreadFacts::default() };
     let mut variables = spec.variable_defs.iter().filter_map(|definition| definition.var_def.as_ref());
     facts.input_type = variables.find(|variable| variable.name == INPUT).map(crate::value::types::var_def_type);
     for (name, node) in &spec.nodes {
@@ -141,45 +141,8 @@ fn thread_facts(wf_spec: &pb::WfSpec, thread: &str, spec: &pb::ThreadSpec) -> Th
             facts.entrypoint.clone_from(name);
         }
         collect_node_references(node, &mut facts.referenced_outputs);
-        facts.feeds.insert(name.clone(), next_task_defs(wf_spec, thread, name));
     }
     facts
-}
-
-/// TaskDefs of the TASK nodes reachable from a node over nodes that never wait, in threads started on the way too.
-fn next_task_defs(wf_spec: &pb::WfSpec, thread: &str, from: &str) -> Vec<String> {
-    use pb::{node::Node, task_node::TaskToExecute};
-    let mut found = BTreeSet::new();
-    let mut seen = BTreeSet::new();
-    let mut open = sinks(wf_spec, thread, from);
-    while let Some((thread, name)) = open.pop() {
-        let node = wf_spec.thread_specs.get(thread).and_then(|spec| spec.nodes.get(name));
-        let Some(node) = node.filter(|_| seen.insert((thread, name))) else { continue };
-        let started = match &node.node {
-            Some(Node::Task(task)) => {
-                if let Some(TaskToExecute::TaskDefId(id)) = &task.task_to_execute {
-                    found.insert(id.name.clone());
-                }
-                continue;
-            }
-            Some(Node::StartThread(start)) => Some(start.thread_spec_name.as_str()),
-            Some(Node::StartMultipleThreads(start)) => Some(start.thread_spec_name.as_str()),
-            Some(Node::Entrypoint(_) | Node::Nop(_) | Node::RunChildWf(_) | Node::ThrowEvent(_)) => None,
-            _ => continue,
-        };
-        open.extend(sinks(wf_spec, thread, name));
-        if let Some((started, spec)) = started.and_then(|name| wf_spec.thread_specs.get_key_value(name)) {
-            let is_entrypoint = |(_, node): &(&String, &pb::Node)| matches!(node.node, Some(Node::Entrypoint(_)));
-            open.extend(spec.nodes.iter().find(is_entrypoint).map(|(name, _)| (started.as_str(), name.as_str())));
-        }
-    }
-    found.into_iter().collect()
-}
-
-/// Where the edges of a node lead: thread and node.
-fn sinks<'a>(wf_spec: &'a pb::WfSpec, thread: &'a str, node: &str) -> Vec<(&'a str, &'a str)> {
-    let node = wf_spec.thread_specs.get(thread).and_then(|spec| spec.nodes.get(node));
-    node.iter().flat_map(|node| &node.outgoing_edges).map(|edge| (thread, edge.sink_node_name.as_str())).collect()
 }
 
 fn collect_node_references(node: &pb::Node, found: &mut BTreeSet<String>) {

@@ -16,18 +16,19 @@ pub(super) fn settle(
     threads: &mut BTreeMap<String, pb::ThreadSpec>,
     definitions: &dyn Definitions,
 ) -> Result<(), Reason> {
+    let mut pinned = nodes::Pinned::new();
     for (thread_name, thread) in threads {
         for (node_name, node) in &mut thread.nodes {
-            settle_node(node, definitions)
+            settle_node(node, definitions, &mut pinned)
                 .map_err(|reason| format!("ThreadSpec {thread_name} invalid: Node {node_name} invalid: {reason}"))?;
         }
     }
     Ok(())
 }
 
-fn settle_node(node: &mut pb::Node, definitions: &dyn Definitions) -> Result<(), Reason> {
+fn settle_node(node: &mut pb::Node, definitions: &dyn Definitions, pinned: &mut nodes::Pinned) -> Result<(), Reason> {
     if let Some(kind) = &mut node.node {
-        nodes::settle(kind, definitions)?;
+        nodes::settle(kind, definitions, pinned)?;
     }
     for mutation in walk::mutations_of(node) {
         if let Some(RhsValue::LiteralValue(value)) = &mut mutation.rhs_value {

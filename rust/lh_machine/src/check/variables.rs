@@ -1,5 +1,6 @@
 //! Variable declarations of a WfSpec and the names that refer to them (X-1..X-6, section 12.1).
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::shape::ReferencesByNode;
@@ -16,6 +17,7 @@ pub(super) fn settle(
     definitions: &dyn Definitions,
 ) -> Result<(), Reason> {
     let mut seen = BTreeSet::new();
+    let from_above = FromAbove { parent, definitions, levels: OnceCell::new() };
     for (thread_name, thread) in threads {
         let mut own = BTreeSet::new();
         for declaration in &mut thread.variable_defs {
@@ -30,7 +32,7 @@ pub(super) fn settle(
                 return Err(inside(format!("variable {name} is declared twice, duplicates not allowed")));
             }
             settle_one(variable, definitions).map_err(inside)?;
-            require_inherited(declaration.access_level, &name, parent, definitions).map_err(inside)?;
+            require_inherited(declaration.access_level, &name, &from_above).map_err(inside)?;
         }
     }
     Ok(())
@@ -82,30 +84,44 @@ fn settle_one(variable: &mut pb::VariableDef, definitions: &dyn Definitions) -> 
     Ok(())
 }
 
-fn require_inherited(
-    access_level: i32,
-    name: &str,
-    parent: Option<&pb::wf_spec::ParentWfSpecReference>,
-    definitions: &dyn Definitions,
-) -> Result<(), Reason> {
+/// The variables of the parent WfSpec, which is read once and only if a variable is inherited.
+struct FromAbove<'a> {
+    parent: Option<&'a pb::wf_spec::ParentWfSpecReference>,
+    definitions: &'a dyn Definitions,
+    levels: OnceCell<Result<Levels, Reason>>,
+}
+
+/// Whether a variable is private wherever it is declared, by name.
+type Levels = BTreeMap<String, bool>;
+
+impl FromAbove<'_> {
+    fn levels(&self, parent: &pb::wf_spec::ParentWfSpecReference) -> Result<&Levels, Reason> {
+        let levels = self.levels.get_or_init(|| {
+            let spec = find_parent(parent, self.definitions)?;
+            let mut levels = Levels::new();
+            for declaration in spec.thread_specs.values().flat_map(|thread| &thread.variable_defs) {
+                let Some(variable) = &declaration.var_def else { continue };
+                *levels.entry(variable.name.clone()).or_insert(true) &=
+                    declaration.access_level() == pb::WfRunVariableAccessLevel::PrivateVar;
+            }
+            Ok(levels)
+        });
+        levels.as_ref().map_err(Reason::clone)
+    }
+}
+
+fn require_inherited(access_level: i32, name: &str, from_above: &FromAbove<'_>) -> Result<(), Reason> {
     let level = pb::WfRunVariableAccessLevel::try_from(access_level)
         .map_err(|_| format!("unknown access level {access_level}"))?;
     if level != pb::WfRunVariableAccessLevel::InheritedVar {
         return Ok(());
     }
-    let Some(parent) = parent else {
+    let Some(parent) = from_above.parent else {
         return Err("Only child workflows are allowed to access INHERITED variables".to_owned());
     };
-    let spec = find_parent(parent, definitions)?;
-    let declarations = spec.thread_specs.values().flat_map(|thread| &thread.variable_defs);
-    let mut same_name = declarations
-        .filter(|declaration| declaration.var_def.as_ref().is_some_and(|variable| variable.name == name))
-        .peekable();
-    if same_name.peek().is_none() {
-        return Err(format!("{name} does not exist in parent WfSpec"));
+    match from_above.levels(parent)?.get(name) {
+        None => Err(format!("{name} does not exist in parent WfSpec")),
+        Some(true) => Err(format!("{name} is defined as PRIVATE in parent WfSpec")),
+        Some(false) => Ok(()),
     }
-    if same_name.all(|declaration| declaration.access_level() == pb::WfRunVariableAccessLevel::PrivateVar) {
-        return Err(format!("{name} is defined as PRIVATE in parent WfSpec"));
-    }
-    Ok(())
 }

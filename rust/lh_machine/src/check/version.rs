@@ -16,20 +16,19 @@ use crate::{pb, value};
 /// A variable that is frozen in `latest` is declared with another type.
 pub(super) fn frozen(spec: &pb::WfSpec, latest: Option<&pb::WfSpec>) -> Result<Vec<pb::ThreadVarDef>, Reason> {
     let mut frozen: Vec<pb::ThreadVarDef> = public(spec).chain(required(spec)).cloned().collect();
+    let mut types: BTreeMap<&str, Vec<pb::TypeDefinition>> = BTreeMap::new();
+    for (_, variable) in spec.thread_specs.values().flat_map(declarations) {
+        types.entry(&variable.name).or_default().push(value::types::var_def_type(variable));
+    }
     let stored = latest.into_iter().flat_map(|latest| &latest.frozen_variables);
     for before in stored {
         let Some(variable) = &before.var_def else { continue };
-        let declared: Vec<pb::TypeDefinition> = spec
-            .thread_specs
-            .values()
-            .flat_map(declarations)
-            .filter(|(_, other)| other.name == variable.name)
-            .map(|(_, other)| value::types::var_def_type(other))
-            .collect();
         let wanted = value::types::var_def_type(variable);
-        if declared.is_empty() {
+        let Some(declared) = types.get(variable.name.as_str()) else {
             frozen.push(before.clone());
-        } else if !declared.iter().any(|other| is_same_but_version(other, &wanted)) {
+            continue;
+        };
+        if !declared.iter().any(|other| is_same_but_version(other, &wanted)) {
             let name = &variable.name;
             return Err(format!("frozen Variable {name} must be of type {}", value::types::name(&wanted)));
         }

@@ -1,7 +1,8 @@
 //! What a check sees of the WfSpec around it: its thread, the other threads, the declared variables.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use super::static_type::Static;
 use super::{Definitions, Reason};
@@ -18,19 +19,56 @@ pub(super) struct SpecView<'a> {
     pub is_child: bool,
     /// What child WfSpecs return, by name and major version: computed once however many nodes ask.
     child_outputs: RefCell<BTreeMap<(String, i32), Static>>,
+    /// What threads and child WfSpecs take that nodes start, for the same reason.
+    inputs: RefCell<BTreeMap<Started, Rc<Inputs>>>,
+}
+
+/// What a node starts: a thread of its own WfSpec, or a WfSpec by name and major version.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Started {
+    Thread(String),
+    WfSpec(String, i32),
 }
 
 /// Declarations of one name: more than one for `INPUT` only.
+#[derive(Default)]
 struct Declared<'a> {
     by_thread: BTreeMap<&'a str, pb::TypeDefinition>,
+    /// Two declarations differ. Known beforehand: as many nodes may ask as there are declarations.
+    differ: bool,
 }
 
-impl Declared<'_> {
+impl<'a> Declared<'a> {
+    fn add(&mut self, thread_name: &'a str, declared: pb::TypeDefinition) {
+        self.differ |= self.common().is_some_and(|common| !value::types::equal(common, &declared));
+        self.by_thread.insert(thread_name, declared);
+    }
+
     /// The type if all declarations agree.
     fn common(&self) -> Option<&pb::TypeDefinition> {
-        let mut types = self.by_thread.values();
-        let first = types.next()?;
-        types.all(|other| value::types::equal(first, other)).then_some(first)
+        self.by_thread.values().next().filter(|_| !self.differ)
+    }
+}
+
+/// What a thread takes when it is started.
+pub(super) struct Inputs {
+    /// Types of its variables by name.
+    pub types: BTreeMap<String, pb::TypeDefinition>,
+    /// Names of those that must be given.
+    pub required: BTreeSet<String>,
+}
+
+impl Inputs {
+    /// The inputs of a thread.
+    pub fn of(thread: &pb::ThreadSpec) -> Self {
+        let mut inputs = Self { types: BTreeMap::new(), required: BTreeSet::new() };
+        for (declaration, variable) in declarations(thread) {
+            inputs.types.insert(variable.name.clone(), value::types::var_def_type(variable));
+            if declaration.required {
+                inputs.required.insert(variable.name.clone());
+            }
+        }
+        inputs
     }
 }
 
@@ -49,11 +87,10 @@ impl<'a> SpecView<'a> {
         let mut types: BTreeMap<&str, Declared<'_>> = BTreeMap::new();
         for (thread_name, thread) in threads {
             for (_, variable) in declarations(thread) {
-                let declared = types.entry(&variable.name).or_insert_with(|| Declared { by_thread: BTreeMap::new() });
-                declared.by_thread.insert(thread_name, value::types::var_def_type(variable));
+                types.entry(&variable.name).or_default().add(thread_name, value::types::var_def_type(variable));
             }
         }
-        Self { definitions, threads, types, is_child, child_outputs: RefCell::default() }
+        Self { definitions, threads, types, is_child, child_outputs: RefCell::default(), inputs: RefCell::default() }
     }
 
     /// What a child WfSpec returns; `compute` is called once per child.
@@ -65,6 +102,23 @@ impl<'a> SpecView<'a> {
         let computed = compute();
         self.child_outputs.borrow_mut().insert(key, computed.clone());
         computed
+    }
+
+    /// What is taken by what a node starts; `find` is called once for each.
+    ///
+    /// # Errors
+    /// What `find` answers.
+    pub fn inputs(
+        &self,
+        started: Started,
+        find: impl FnOnce() -> Result<Inputs, Reason>,
+    ) -> Result<Rc<Inputs>, Reason> {
+        if let Some(known) = self.inputs.borrow().get(&started) {
+            return Ok(known.clone());
+        }
+        let found = Rc::new(find()?);
+        self.inputs.borrow_mut().insert(started, found.clone());
+        Ok(found)
     }
 
     /// The view from inside one thread.

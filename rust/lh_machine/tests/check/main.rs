@@ -6,6 +6,7 @@ mod conditions;
 mod definitions;
 mod edges;
 mod fixtures;
+mod lookups;
 mod names;
 mod nesting;
 mod nodes;

@@ -1,10 +1,12 @@
 //! RUN_CHILD_WF and WAIT_FOR_CHILD_WF nodes (X-32..X-34, K-2).
 
+use std::collections::BTreeMap;
+
 use pb::node::Node as Kind;
 use pb::run_child_wf_node::WfSpec as Which;
 
 use super::super::static_type::{self, Static};
-use super::super::view::{SpecView, ThreadView};
+use super::super::view::{Inputs, SpecView, Started, ThreadView};
 use super::super::{Definitions, Reason, assign, thread};
 use super::threads;
 use crate::{pb, value};
@@ -12,15 +14,29 @@ use crate::{pb, value};
 /// The major version that asks for the latest one at registration.
 const LATEST: i32 = -1;
 
+/// Major versions that were pinned before in the same request, by name and version asked for: a WfSpec is not read
+/// again for every node that starts it.
+pub(in super::super) type Pinned = BTreeMap<(String, i32), i32>;
+
 /// Pins the major version of a static child (W-5).
-pub(super) fn settle(node: &mut pb::RunChildWfNode, definitions: &dyn Definitions) -> Result<(), Reason> {
+pub(super) fn settle(
+    node: &mut pb::RunChildWfNode,
+    definitions: &dyn Definitions,
+    pinned: &mut Pinned,
+) -> Result<(), Reason> {
     match &node.wf_spec {
         None => Err("A valid WfSpec name must be specified".to_owned()),
         Some(Which::WfSpecName(name)) if name.is_empty() => Err("A valid WfSpec name must be specified".to_owned()),
         Some(Which::WfSpecVar(_)) => Ok(()),
         Some(Which::WfSpecName(name)) => {
+            let wanted = (name.clone(), node.major_version);
+            if let Some(major_version) = pinned.get(&wanted) {
+                node.major_version = *major_version;
+                return Ok(());
+            }
             let spec = find(name, node.major_version, definitions)?;
             node.major_version = spec.id.map_or(node.major_version, |id| id.major_version);
+            pinned.insert(wanted, node.major_version);
             Ok(())
         }
     }
@@ -35,10 +51,12 @@ pub(super) fn require_run(view: &ThreadView<'_>, node: &pb::RunChildWfNode) -> R
     match &node.wf_spec {
         None => Err("A valid WfSpec name must be specified".to_owned()),
         Some(Which::WfSpecName(name)) => {
-            let spec = find(name, node.major_version, view.definitions())?;
-            let entrypoint = spec.thread_specs.get(&spec.entrypoint_thread_name);
-            let entrypoint = entrypoint.ok_or_else(|| format!("WfSpec {name} has no entrypoint thread"))?;
-            threads::require_inputs(view, &node.inputs, entrypoint, false)
+            let inputs = view.spec.inputs(Started::WfSpec(name.clone(), node.major_version), || {
+                let spec = find(name, node.major_version, view.definitions())?;
+                let entrypoint = spec.thread_specs.get(&spec.entrypoint_thread_name);
+                entrypoint.map(Inputs::of).ok_or_else(|| format!("WfSpec {name} has no entrypoint thread"))
+            })?;
+            threads::require_inputs(view, &node.inputs, &inputs, false)
         }
         Some(Which::WfSpecVar(name)) => {
             assign::require(view, name, &text)

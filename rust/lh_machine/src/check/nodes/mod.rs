@@ -15,15 +15,17 @@ use super::view::ThreadView;
 use super::{Definitions, Reason, condition};
 use crate::{pb, value};
 
+pub(super) use child_wf::Pinned;
+
 /// Fills in defaults and pins versions (W-5).
 ///
 /// # Errors
 /// What would be pinned does not exist, or a time limit is negative (04/TW-53).
-pub(super) fn settle(kind: &mut Kind, definitions: &dyn Definitions) -> Result<(), Reason> {
+pub(super) fn settle(kind: &mut Kind, definitions: &dyn Definitions, pinned: &mut Pinned) -> Result<(), Reason> {
     match kind {
         Kind::Task(node) => task::settle(node),
         Kind::UserTask(node) => user_task::settle(node, definitions),
-        Kind::RunChildWf(node) => child_wf::settle(node, definitions),
+        Kind::RunChildWf(node) => child_wf::settle(node, definitions, pinned),
         _ => Ok(()),
     }
 }

@@ -1,12 +1,13 @@
 //! START_THREAD, START_MULTIPLE_THREADS and WAIT_FOR_THREADS nodes (X-26..X-28).
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use pb::type_definition::DefinedType;
 use pb::wait_for_threads_node::ThreadsToWaitForOneOf;
 
 use super::super::variables::INPUT;
-use super::super::view::{ThreadView, declarations};
+use super::super::view::{Inputs, Started, ThreadView};
 use super::super::{Reason, assign, static_type, thread};
 use crate::{pb, value};
 
@@ -15,14 +16,14 @@ pub(super) fn require_start(view: &ThreadView<'_>, node: &pb::StartThreadNode) -
     if node.thread_spec_name == view.name {
         return Err(format!("Tried to start same thread {}", node.thread_spec_name));
     }
-    let child = find(view, &node.thread_spec_name)?;
-    require_inputs(view, &node.variables, child, false)
+    let inputs = inputs_of(view, &node.thread_spec_name)?;
+    require_inputs(view, &node.variables, &inputs, false)
 }
 
 /// Checks the thread, its inputs and that there is something to iterate over. A thread may start itself: with
 /// shorter and shorter lists that ends.
 pub(super) fn require_start_multiple(view: &ThreadView<'_>, node: &pb::StartMultipleThreadsNode) -> Result<(), Reason> {
-    let child = find(view, &node.thread_spec_name)?;
+    let inputs = inputs_of(view, &node.thread_spec_name)?;
     let iterable = node.iterable.as_ref().ok_or("missing iterable")?;
     let known = static_type::of(view, iterable)?;
     let is_list = known.is_none_or(|known| {
@@ -32,7 +33,7 @@ pub(super) fn require_start_multiple(view: &ThreadView<'_>, node: &pb::StartMult
     if !is_list {
         return Err("iterable must resolve to JSON_ARR or ARRAY".to_owned());
     }
-    require_inputs(view, &node.variables, child, true)
+    require_inputs(view, &node.variables, &inputs, true)
 }
 
 /// Checks that the numbers can be numbers and the list can be a list.
@@ -62,27 +63,25 @@ pub(super) fn require_wait(view: &ThreadView<'_>, node: &pb::WaitForThreadsNode)
 pub(super) fn require_inputs(
     view: &ThreadView<'_>,
     given: &BTreeMap<String, pb::VariableAssignment>,
-    child: &pb::ThreadSpec,
+    inputs: &Inputs,
     input_is_supplied: bool,
 ) -> Result<(), Reason> {
-    let declared: BTreeMap<&str, _> =
-        declarations(child).map(|(declaration, variable)| (variable.name.as_str(), (declaration, variable))).collect();
     for (name, assignment) in given {
-        let Some((_, variable)) = declared.get(name.as_str()) else {
+        let Some(declared) = inputs.types.get(name) else {
             return Err(format!("Variable {name} was provided but not needed"));
         };
-        assign::require(view, assignment, &value::types::var_def_type(variable))
-            .map_err(|reason| format!("Variable {name} invalid: {reason}"))?;
+        assign::require(view, assignment, declared).map_err(|reason| format!("Variable {name} invalid: {reason}"))?;
     }
-    for (name, (declaration, _)) in declared {
-        let is_supplied = given.contains_key(name) || (input_is_supplied && name == INPUT);
-        if declaration.required && !is_supplied {
-            return Err(format!("Missing required variable {name}"));
-        }
+    let is_missing = |name: &&String| !(given.contains_key(*name) || input_is_supplied && *name == INPUT);
+    match inputs.required.iter().find(is_missing) {
+        Some(name) => Err(format!("Missing required variable {name}")),
+        None => Ok(()),
     }
-    Ok(())
 }
 
-fn find<'a>(view: &ThreadView<'a>, name: &str) -> Result<&'a pb::ThreadSpec, Reason> {
-    view.spec.threads.get(name).ok_or_else(|| format!("Tried to start nonexistent thread {name}"))
+fn inputs_of(view: &ThreadView<'_>, name: &str) -> Result<Rc<Inputs>, Reason> {
+    view.spec.inputs(Started::Thread(name.to_owned()), || {
+        let thread = view.spec.threads.get(name);
+        thread.map(Inputs::of).ok_or_else(|| format!("Tried to start nonexistent thread {name}"))
+    })
 }
