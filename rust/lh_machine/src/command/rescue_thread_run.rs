@@ -6,7 +6,7 @@ use crate::{
     internal::deadline::Kind,
     key,
     pb::{self, LhStatus, node_run::NodeType, wait_for_threads_run::WaitingThreadStatus},
-    run::{Run, advance, edge, halt, is_terminal},
+    run::{Run, advance, edge, halt, handler, is_terminal},
     state::Context,
 };
 
@@ -143,6 +143,10 @@ fn failed_because_of(run: &Run, number: i32) -> Option<i32> {
 }
 
 /// The thread is RUNNING again; nothing tells of its end any more (03/E-734, E-737).
+///
+/// Nor do its interrupt and failure handlers that failed: what they failed to do ended the thread, and the rescue is the
+/// answer to that. They count as handled, else EXIT would take them for failed children (03/E-430) and no rescue could
+/// ever lead to COMPLETED. The specification does not say so; a handler that is to be tried again is rescued itself, first.
 fn revive(run: &mut Run, number: i32) {
     let Some(thread) = run.thread_mut(number) else { return };
     thread.set_status(LhStatus::Running);
@@ -150,6 +154,9 @@ fn revive(run: &mut Run, number: i32) {
     thread.error_message = None;
     thread.halt_reasons.clear();
     let parent = thread.parent_thread_id;
+    let children = thread.child_thread_ids.clone();
+    let handlers: Vec<i32> = children.into_iter().filter(|child| is_failed_handler(run, *child)).collect();
+    handler::join_handled(run, number, handlers);
     if let Some(state) = run.threads.get_mut(&number) {
         state.failure = None;
     }
@@ -165,4 +172,11 @@ fn revive(run: &mut Run, number: i32) {
     if let Some(parent) = parent.filter(is_halted) {
         halt::halt(run, number, halt::parent_halted(parent));
     }
+}
+
+fn is_failed_handler(run: &Run, number: i32) -> bool {
+    run.thread(number).is_some_and(|thread| {
+        matches!(thread.r#type(), pb::ThreadType::Interrupt | pb::ThreadType::FailureHandler)
+            && matches!(thread.status(), LhStatus::Error | LhStatus::Exception)
+    })
 }
