@@ -228,13 +228,25 @@ fn final_failure(status: TaskStatus, attempt: &pb::TaskAttempt) -> pb::Failure {
         }
         _ => ("TASK_FAILURE", "Task execution failed"),
     };
-    // The worker's own words help; their first line is enough.
+    // The worker's own words help; one line of them is enough.
     let detail = match &attempt.result {
-        Some(task_attempt::Result::Error(error)) => error.message.lines().next().unwrap_or_default(),
+        Some(task_attempt::Result::Error(error)) => telling_line(&error.message),
         _ => "",
     };
     let message = if detail.is_empty() { text.to_owned() } else { format!("{text}: {detail}") };
     failure::technical(name, message)
+}
+
+/// How the text of a Python exception begins, which says nothing; its last line does.
+const TRACEBACK_HEAD: &str = "Traceback (most recent call last):";
+
+/// The line of a worker's text that says most: the first one, or the last one of a traceback.
+fn telling_line(text: &str) -> &str {
+    let first = text.lines().next().unwrap_or_default();
+    if first.trim_end() != TRACEBACK_HEAD {
+        return first;
+    }
+    text.lines().map(str::trim).rfind(|line| !line.is_empty()).unwrap_or(first)
 }
 
 /// What a worker gets for a claimed attempt: real values, also of masked inputs (04/TW-35, TW-61).
@@ -268,4 +280,26 @@ pub fn masked(mut task_run: pb::TaskRun) -> pb::TaskRun {
         }
     }
     task_run
+}
+
+#[cfg(test)]
+mod tests {
+    use super::telling_line;
+
+    #[test]
+    fn the_line_that_says_most() {
+        let traceback = "Traceback (most recent call last):\n  File \"a.py\", line 1, in work\nValueError: no card\n\n";
+        for (text, expected) in [
+            ("broken", "broken"),
+            ("java.lang.Error: no\n\tat a.b(C.java:1)", "java.lang.Error: no"),
+            (traceback, "ValueError: no card"),
+            ("Traceback (most recent call last):\r\n  File\r\nValueError: no\r\n", "ValueError: no"),
+            ("Traceback (most recent call last):", "Traceback (most recent call last):"),
+            ("Traceback of mine\nValueError: no", "Traceback of mine"),
+            ("\nlater", ""),
+            ("", ""),
+        ] {
+            assert_eq!(telling_line(text), expected, "{text:?}");
+        }
+    }
 }
