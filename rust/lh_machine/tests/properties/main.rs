@@ -39,6 +39,10 @@ const SEEDS: u64 = 40;
 /// How often everything is helped on at the end; runs that loop for ever are given up then.
 const ROUNDS: usize = 60;
 
+/// Of so many seeds, one may be given up: in what is given up, nobody who waits for nothing is found. Of the ordinary
+/// 40 seeds 6 are.
+const SEEDS_PER_GIVEN_UP: u64 = 5;
+
 #[test]
 fn properties_hold() {
     let number = |name: &str| std::env::var(name).ok().map(|text| text.parse().unwrap());
@@ -46,11 +50,17 @@ fn properties_hold() {
         Some(seed) => seed..seed + 1,
         None => 0..number("PROPERTY_SEEDS").unwrap_or(SEEDS),
     };
+    let most_given_up = (seeds.end - seeds.start).div_ceil(SEEDS_PER_GIVEN_UP);
+    let mut given_up = Vec::new();
     for seed in seeds {
         let lines = specs::lines(&mut Random::new(seed));
         let outcome = std::panic::catch_unwind(|| Case::new(seed, &lines).run());
-        assert!(outcome.is_ok(), "seed {seed} with\n{}", lines.join("\n"));
+        let Ok(is_settled) = outcome else { panic!("seed {seed} with\n{}", lines.join("\n")) };
+        if !is_settled {
+            given_up.push(seed);
+        }
     }
+    assert!(given_up.len() as u64 <= most_given_up, "{} were given up: seeds {given_up:?}", given_up.len());
 }
 
 /// One seed: the machines, what is seen of them, and what is sent.
@@ -91,7 +101,8 @@ impl Case {
         case
     }
 
-    fn run(mut self) {
+    /// False if it never came to rest.
+    fn run(mut self) -> bool {
         for _ in 0..STEPS {
             self.now_ms += self.random.below(80) as i64;
             let kind = self.outside.next(&mut self.random, &self.model, self.now_ms);
@@ -100,8 +111,9 @@ impl Case {
                 self.look_again(&changed);
             }
         }
-        self.finish();
+        let is_settled = self.finish();
         self.compare_stores();
+        is_settled
     }
 
     /// Applies a command everywhere; returns the runs that changed.
@@ -158,8 +170,8 @@ impl Case {
         }
     }
 
-    /// Helps everything on until nothing moves any more.
-    fn finish(&mut self) {
+    /// Helps everything on until nothing moves any more; false if that did not come.
+    fn finish(&mut self) -> bool {
         for _ in 0..ROUNDS {
             let mut moved = false;
             for kind in self.outside.help(&self.model) {
@@ -170,11 +182,13 @@ impl Case {
                 continue;
             }
             let Some((due_ms, timer)) = outside::earliest(&self.model) else {
-                return self.model.runs.values().for_each(|seen| shape::check_stuck(&self.model, seen));
+                self.model.runs.values().for_each(|seen| shape::check_stuck(&self.model, seen));
+                return true;
             };
             self.now_ms = self.now_ms.max(due_ms);
             self.command(timer);
         }
+        false
     }
 
     /// Whoever kept, forgot or crashed has the same store, and so has one that reads the log again.

@@ -109,7 +109,7 @@ impl Model {
 
 fn compare(before: &Seen, after: &Seen, allowed: Allowed) {
     let (old, new) = (before.wf_run(), after.wf_run());
-    assert_allowed(old.status(), new.status(), allowed, "WfRun");
+    assert_reached(old.status(), new.status(), |status| of_wf_run(status, allowed), "WfRun");
     assert!(new.greatest_threadrun_number >= old.greatest_threadrun_number, "03/E-202: numbers are not used again");
     if is_terminal(old.status()) && !allowed.rescue {
         assert_eq!(old.end_time, new.end_time, "a run ends once");
@@ -138,7 +138,7 @@ fn compare(before: &Seen, after: &Seen, allowed: Allowed) {
 }
 
 fn compare_threads(old: &pb::ThreadRun, new: &pb::ThreadRun, allowed: Allowed) {
-    assert_allowed(old.status(), new.status(), allowed, "ThreadRun");
+    assert_reached(old.status(), new.status(), |status| of_thread_run(status, allowed), "ThreadRun");
     assert!(new.current_node_position >= old.current_node_position, "03/E-204: positions grow");
     assert_eq!(
         (old.r#type, old.parent_thread_id, &old.thread_spec_name),
@@ -152,23 +152,75 @@ fn compare_threads(old: &pb::ThreadRun, new: &pb::ThreadRun, allowed: Allowed) {
     }
 }
 
-/// 03/E-220: what ended stays as it is; only a rescue leaves ERROR.
-fn assert_allowed(old: LhStatus, new: LhStatus, allowed: Allowed, what: &str) {
-    let may_leave = !is_terminal(old) || old == LhStatus::Error && allowed.rescue;
-    assert!(old == new || may_leave, "{what}: {old:?} became {new:?}");
+/// Where a status can lead to by one edge of the table of 03 section 3.2.
+type Edges = &'static [LhStatus];
+
+/// 03/E-220, E-222: only a rescue leaves ERROR; a WfRun is never HALTING nor STARTING.
+fn of_wf_run(status: LhStatus, allowed: Allowed) -> Edges {
+    use LhStatus::{Completed, Error, Exception, Halted, Halting, Running, Starting};
+    match status {
+        Running => &[Completed, Error, Exception, Halted],
+        Halted => &[Running, Error, Exception],
+        Error if allowed.rescue => &[Running],
+        Error | Completed | Exception => &[],
+        Starting | Halting => panic!("03/E-222: a WfRun is {status:?}"),
+    }
+}
+
+fn of_thread_run(status: LhStatus, allowed: Allowed) -> Edges {
+    use LhStatus::{Completed, Error, Exception, Halted, Halting, Running, Starting};
+    match status {
+        Starting => &[Running, Halted],
+        Running => &[Completed, Error, Exception, Halting, Halted],
+        Halting => &[Halted, Error, Exception],
+        // One that was halted in the queue is queued again (03/E-914).
+        Halted => &[Running, Starting, Error, Exception],
+        Error if allowed.rescue => &[Running],
+        Error | Completed | Exception => &[],
+    }
+}
+
+/// A NodeRun is never revived: a rescue makes a new one. Edges to ERROR and EXCEPTION come with a failure, see
+/// [`compare_nodes`].
+fn of_node_run(status: LhStatus) -> Edges {
+    use LhStatus::{Completed, Error, Exception, Halted, Halting, Running, Starting};
+    match status {
+        Running => &[Completed, Error, Exception, Halting, Halted],
+        Halting => &[Halted, Error, Exception],
+        Halted => &[Running, Error, Exception],
+        Completed => &[Error],
+        // Another failure, behind one that was handled (03/E-531) or of an interrupt meanwhile (03/E-640).
+        Error | Exception => &[Error, Exception],
+        Starting => panic!("03 section 3.2: STARTING is replaced in the same command"),
+    }
+}
+
+/// One command can take several edges.
+fn assert_reached(old: LhStatus, new: LhStatus, edges: impl Fn(LhStatus) -> Edges, what: &str) {
+    let mut reached = vec![old];
+    let mut at = 0;
+    while let Some(status) = reached.get(at).copied() {
+        let further: Vec<_> = edges(status).iter().filter(|status| !reached.contains(status)).copied().collect();
+        reached.extend(further);
+        at += 1;
+    }
+    // Some objects are never in some status; the table says so by a panic.
+    let _ = edges(new);
+    assert!(reached.contains(&new), "{what}: {old:?} became {new:?}");
 }
 
 fn compare_nodes(old: &internal::NodeRecord, new: &internal::NodeRecord, allowed: Allowed) {
     let (before, after) = (old.node_run.as_ref().unwrap(), new.node_run.as_ref().unwrap());
-    let is_edge_failure = before.status() == LhStatus::Completed && after.failures.len() > before.failures.len();
-    let failed = matches!(after.status(), LhStatus::Error | LhStatus::Exception);
-    let again = is_terminal(before.status()) && failed && after.failures.len() > before.failures.len();
-    assert!(
-        before.status() == after.status() || !is_terminal(before.status()) || is_edge_failure && failed || again,
-        "NodeRun: {:?} became {:?}",
-        before.status(),
-        after.status()
-    );
+    assert_reached(before.status(), after.status(), of_node_run, "NodeRun");
+    let has_failed_again = after.failures.len() > before.failures.len();
+    if before.status() != after.status() && is_terminal(before.status()) {
+        assert!(has_failed_again, "NodeRun: {:?} became {:?} without a failure", before.status(), after.status());
+    }
+    if matches!(after.status(), LhStatus::Error | LhStatus::Exception) {
+        let last = after.failures.last().expect("03/E-510: what failed has a failure");
+        let is_error = pb::LhErrorType::from_str_name(&last.failure_name).is_some();
+        assert_eq!(after.status() == LhStatus::Error, is_error, "03/E-502: {:?}", after.failures);
+    }
     assert!(after.failures.len() >= before.failures.len(), "03/E-510: failures are only appended");
     for (one, other) in before.failures.iter().zip(&after.failures) {
         assert_eq!(one.failure_name, other.failure_name);
