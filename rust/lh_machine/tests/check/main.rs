@@ -10,6 +10,7 @@ mod lookups;
 mod names;
 mod nesting;
 mod nodes;
+mod pins;
 mod struct_defs;
 mod task_defs;
 mod thread_nodes;
