@@ -112,7 +112,7 @@ fn record_result(
     let definitions = context.definitions.of(&tenant);
     let Some((task_run, task_state)) = run.task_mut(at) else { return };
     let return_type = task_state.return_type.as_ref();
-    let masked = return_type.and_then(|returns| returns.return_type.as_ref()).is_some_and(|declared| declared.masked);
+    let masked = task::is_masked(task_state);
     let Reported { mut status, mut result } = reported;
     if status == TaskStatus::TaskSuccess
         && let Some(task_attempt::Result::Output(output)) = result.take()

@@ -263,6 +263,12 @@ pub fn scheduled_task(task_run: &pb::TaskRun) -> pb::ScheduledTask {
     }
 }
 
+/// True if what the task returns is masked.
+pub fn is_masked(state: &internal::TaskState) -> bool {
+    let declared = state.return_type.as_ref().and_then(|returns| returns.return_type.as_ref());
+    declared.is_some_and(|declared| declared.masked)
+}
+
 /// The TaskRun as clients see it (04/TW-60).
 pub fn masked(mut task_run: pb::TaskRun) -> pb::TaskRun {
     for input in &mut task_run.input_variables {

@@ -10,7 +10,7 @@ use crate::{
     Code, Rejected, State, internal, key,
     node::{task, user_task},
     pb,
-    run::{TaskAt, record},
+    run::{TaskAt, record, task_at},
     state::Corrupt,
     value::mask,
 };
@@ -112,8 +112,20 @@ pub(super) fn checkpoint(
         }
         Some(Some(stored)) => record::payload(stored).map_err(corrupt)?,
     };
-    let checkpoint = pb::Checkpoint::decode(stored).map_err(|error| corrupt(Corrupt(error.to_string())))?;
+    let mut checkpoint = pb::Checkpoint::decode(stored).map_err(|error| corrupt(Corrupt(error.to_string())))?;
+    if hides_checkpoints(state, tenant, task_run, fetched)? {
+        checkpoint.value = checkpoint.value.map(|_| mask::mask_value());
+    }
     Ok(checkpoint.encode_to_vec())
+}
+
+/// The checkpoints of a task with a masked return are hidden once it is over: until then the next attempt asks for them, by
+/// the same RPC as anybody else (04/TW-61, TW-68).
+fn hides_checkpoints(state: &State, tenant: &str, id: &pb::TaskRunId, fetched: &Fetched) -> Result<bool, Stop> {
+    let Some((wf_run_id, at)) = id.wf_run_id.as_ref().zip(TaskAt::parse(&id.task_guid)) else { return Ok(false) };
+    let record = record_at(state, tenant, wf_run_id, at.place, "TaskRun", fetched)?;
+    let Some((task_run, state)) = at.find(&record).zip(at.find_state(&record)) else { return Ok(false) };
+    Ok(!task_at::is_open(task_run.status()) && task::is_masked(state))
 }
 
 pub(super) fn user_task_run(

@@ -53,6 +53,16 @@ impl TaskAt {
     }
 }
 
+impl TaskAt {
+    /// The private state of the TaskRun in the record of its NodeRun.
+    pub fn find_state<'a>(&self, record: &'a NodeRecord) -> Option<&'a TaskState> {
+        match self.reminder {
+            None => record.task_state.as_ref(),
+            Some(event) => record.reminders.iter().find(|reminder| reminder.event_number == event)?.task_state.as_ref(),
+        }
+    }
+}
+
 impl Run {
     /// The TaskRun at a place.
     pub fn task(&self, at: TaskAt) -> Option<&pb::TaskRun> {
@@ -77,10 +87,14 @@ pub fn all(record: &NodeRecord) -> impl Iterator<Item = &pb::TaskRun> {
     record.task_run.iter().chain(record.reminders.iter().filter_map(|reminder| reminder.task_run.as_ref()))
 }
 
+/// True while an attempt waits, is worked on, or will be made.
+pub fn is_open(status: TaskStatus) -> bool {
+    matches!(status, TaskStatus::TaskScheduled | TaskStatus::TaskRunning | TaskStatus::TaskPending)
+}
+
 /// True while a reminder of the NodeRun can still be claimed or reported: reminders outlive their NodeRun (06/U-66).
 pub fn has_open_reminder(record: &NodeRecord) -> bool {
-    let open = |status| matches!(status, TaskStatus::TaskScheduled | TaskStatus::TaskRunning | TaskStatus::TaskPending);
-    record.reminders.iter().filter_map(|reminder| reminder.task_run.as_ref()).any(|task| open(task.status()))
+    record.reminders.iter().filter_map(|reminder| reminder.task_run.as_ref()).any(|task| is_open(task.status()))
 }
 
 /// Forgets timeout and retry of the TaskRun.
