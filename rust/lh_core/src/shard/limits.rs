@@ -76,13 +76,16 @@ pub const SLOW_BATCH_NS: f64 = 1_500_000.0;
 /// From this many claims per batch on workers count as waiting for the server, and not the server for workers.
 pub const CLAIMS_OF_BUSY_WORKERS: f64 = 8.0;
 
-/// How long tasks may wait for busy workers, in ms at the rate of the last claims, before a slow shard refuses new runs: a
-/// burst is taken in; the reports of those workers bring the next tasks, so refusing costs no throughput. Waiting costs
-/// much: each run lives longer, so more flushes write it.
-pub const MS_THAT_TASKS_MAY_WAIT: f64 = 50.0;
+/// Below this many claims per ms a server is not at its limit, whatever its disk takes for a batch: it is not refused a burst.
+pub const CLAIMS_PER_MS_OF_A_BUSY_SERVER: f64 = 4.0;
+
+/// Tasks that may wait, as a share of the claims of a batch, before a slow shard with busy workers refuses new runs: the
+/// reports of those workers bring the next tasks, so refusing costs no throughput. Waiting costs much: each run lives
+/// longer, so more flushes write it (with what is claimed in 50 ms, 0.59 of the best rate was left).
+pub const SHARE_OF_CLAIMS_THAT_MAY_WAIT: f64 = 0.5;
 
 /// Tasks that may always wait.
-pub const TASKS_THAT_MAY_WAIT: f64 = 512.0;
+pub const TASKS_THAT_MAY_WAIT: f64 = 32.0;
 
 /// Claims for each of which an overloaded shard still takes a new run: a long queue drains, and new work is not starved.
 pub const CLAIMS_PER_START: f64 = 64.0;

@@ -50,9 +50,10 @@ impl Strain {
     }
 
     fn is_overloaded(&self) -> bool {
-        let enough = (self.claimed.per_ms * limits::MS_THAT_TASKS_MAY_WAIT).max(limits::TASKS_THAT_MAY_WAIT);
+        let enough = (self.claims * limits::SHARE_OF_CLAIMS_THAT_MAY_WAIT).max(limits::TASKS_THAT_MAY_WAIT);
         self.batch_ns >= limits::SLOW_BATCH_NS
             && self.claims >= limits::CLAIMS_OF_BUSY_WORKERS
+            && self.claimed.per_ms >= limits::CLAIMS_PER_MS_OF_A_BUSY_SERVER
             && self.waiting >= enough
     }
 }
@@ -65,7 +66,7 @@ mod tests {
     fn after(batch_ns: f64, claims: usize, waiting: usize) -> Strain {
         let mut strain = Strain::default();
         for batch in 1..100 {
-            strain.closed(batch * 2_000_000, claims, waiting);
+            strain.closed(batch * batch_ns as u64, claims, waiting);
             strain.applied(batch_ns as u64);
         }
         strain
@@ -79,8 +80,8 @@ mod tests {
         assert!(!after(slow / 4.0, 100, 10_000).is_overloaded(), "the server is quick");
         assert!(!after(slow, 5, 1_000_000).is_overloaded(), "the workers are slow");
         assert!(!after(slow, 0, 1_000_000).is_overloaded(), "there are no workers");
-        assert!(!after(slow, 100, 2_400).is_overloaded(), "50 tasks per ms: what waits is taken at once");
-        assert!(!after(slow, 10, 511).is_overloaded(), "a few may always wait");
+        assert!(!after(slow, 500, 249).is_overloaded(), "the workers take nearly all at once");
+        assert!(!after(10.0 * slow, 100, 10_000).is_overloaded(), "the disk is slow");
     }
 
     /// An overloaded shard lets one run start for so many claims, so new work is not starved by a long queue.
