@@ -347,7 +347,8 @@ fn slice_seed(seed: u64) {
         assert_eq!(format!("{effects:?}"), format!("{same:?}"), "seed {seed} step {step}: {command:?}");
         outside.note(&effects);
         in_between += u64::from(is_begun);
-        swept += u64::from(sliced.state.sweep(numbers.below(3) as usize));
+        swept += u64::from(sliced.state.has_litter());
+        sliced.state.sweep(numbers.below(3) as usize);
         if !is_begun && numbers.below(5) == 0 {
             whole.flush();
             sliced.state.begin_flush();
@@ -372,8 +373,9 @@ fn slice_seed(seed: u64) {
         }
     }
     let before = sliced.state.resident_runs();
-    while sliced.state.sweep(1) {
-        swept += u64::from(sliced.state.has_litter());
+    while sliced.state.has_litter() {
+        swept += 1;
+        sliced.state.sweep(1);
     }
     assert!(
         sliced.state.resident_runs() <= before && swept > 3,

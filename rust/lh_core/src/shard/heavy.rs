@@ -41,11 +41,11 @@ impl Default for Heavy {
 impl Heavy {
     /// Lets a command wait here if it is heavy, else gives it back. Only what a client asks for is: it cannot count on the
     /// order of what it asks for at the same time.
-    pub fn place(&mut self, waiting: Waiting, state: &State, now_ns: u64) -> Option<Waiting> {
+    pub fn place(&mut self, waiting: Waiting, state: &State) -> Option<Waiting> {
         if waiting.answer.is_none() || !is_movable(&waiting.command) {
             return Some(waiting);
         }
-        if self.loops(state, &waiting.command, now_ns) {
+        if self.loops(state, &waiting.command) {
             self.looping.waiting.push_back(waiting);
         } else if waiting.bytes >= limits::LARGE_COMMAND_BYTES {
             self.large.waiting.push_back(waiting);
@@ -55,11 +55,10 @@ impl Heavy {
         None
     }
 
-    fn loops(&mut self, state: &State, command: &Command, now_ns: u64) -> bool {
+    fn loops(&self, state: &State, command: &Command) -> bool {
         if self.loopers.is_empty() {
             return false;
         }
-        self.loopers.retain(|_, until_ns| *until_ns > now_ns);
         let name = wf_spec_moved_by(state, command);
         name.is_some_and(|name| self.loopers.contains_key(&(command.tenant.clone(), name.to_owned())))
     }
@@ -73,7 +72,7 @@ impl Heavy {
 
     /// When the next command may go; `None` = none waits.
     pub fn due_ns(&self, now_ns: u64) -> Option<u64> {
-        let is_alone = self.others_ns.is_none_or(|last_ns| now_ns >= last_ns + limits::OTHERS_ACTIVE_NS);
+        let is_alone = self.is_alone(now_ns);
         let due = |lane: &Lane| if is_alone { 0 } else { lane.next_ns };
         let lanes = [&self.large, &self.looping];
         lanes.into_iter().filter(|lane| !lane.waiting.is_empty()).map(due).min()
@@ -84,14 +83,20 @@ impl Heavy {
         if has_others {
             self.others_ns = Some(now_ns);
         }
-        let is_alone = self.others_ns.is_none_or(|last_ns| now_ns >= last_ns + limits::OTHERS_ACTIVE_NS);
+        let is_alone = self.is_alone(now_ns);
         let mut taken = self.large.take(now_ns, is_alone, limits::LARGE_BYTES_PER_BATCH);
         taken.extend(self.looping.take(now_ns, is_alone, 1));
         taken
     }
 
+    /// Others had nothing to do for a while.
+    fn is_alone(&self, now_ns: u64) -> bool {
+        self.others_ns.is_none_or(|last_ns| now_ns >= last_ns + limits::OTHERS_ACTIVE_NS)
+    }
+
     /// The batch in flight was applied, so long after its close.
     pub fn applied(&mut self, now_ns: u64, took_ns: u64) {
+        self.loopers.retain(|_, until_ns| *until_ns > now_ns);
         self.large.applied(now_ns, took_ns);
         self.looping.applied(now_ns, took_ns);
     }
@@ -186,9 +191,9 @@ mod tests {
     fn others_get_time_after_a_large_command() {
         let (mut heavy, state) = (Heavy::default(), state());
         for _ in 0..3 {
-            assert!(heavy.place(start("any", limits::LARGE_BYTES_PER_BATCH), &state, 0).is_none());
+            assert!(heavy.place(start("any", limits::LARGE_BYTES_PER_BATCH), &state).is_none());
         }
-        assert!(heavy.place(start("any", 10), &state, 0).is_some(), "a small one is not heavy");
+        assert!(heavy.place(start("any", 10), &state).is_some(), "a small one is not heavy");
         assert_eq!(heavy.take(LATER, true).len(), 1);
         heavy.applied(LATER + 5 * MS, 5 * MS);
         let next = LATER + 5 * MS + 5 * MS * limits::REST_AFTER_LARGE;
@@ -203,7 +208,7 @@ mod tests {
     fn alone_they_do_not_rest() {
         let (mut heavy, state) = (Heavy::default(), state());
         for _ in 0..3 {
-            assert!(heavy.place(start("any", limits::LARGE_BYTES_PER_BATCH), &state, 0).is_none());
+            assert!(heavy.place(start("any", limits::LARGE_BYTES_PER_BATCH), &state).is_none());
         }
         for at in [LATER, LATER + MS, LATER + 2 * MS] {
             assert_eq!(heavy.due_ns(at), Some(0));
@@ -217,18 +222,20 @@ mod tests {
     #[test]
     fn a_wf_spec_that_loops_takes_a_hundredth() {
         let (mut heavy, state) = (Heavy::default(), state());
-        assert!(heavy.place(start("endless", 10), &state, LATER).is_some(), "nothing is known yet");
+        assert!(heavy.place(start("endless", 10), &state).is_some(), "nothing is known yet");
         heavy.looped(("default".to_owned(), "endless".to_owned()), LATER);
-        assert!(heavy.place(start("other", 10), &state, LATER).is_some());
+        assert!(heavy.place(start("other", 10), &state).is_some());
         for _ in 0..2 {
-            assert!(heavy.place(start("endless", 10), &state, LATER).is_none());
+            assert!(heavy.place(start("endless", 10), &state).is_none());
         }
         assert_eq!(heavy.take(LATER, true).len(), 1);
         heavy.applied(LATER + 2 * MS, 2 * MS);
         assert_eq!(heavy.due_ns(LATER + 2 * MS), Some(LATER + 200 * MS));
-        let forgotten = LATER + limits::LOOPER_NS;
-        assert!(heavy.place(start("endless", 10), &state, forgotten).is_some());
-        assert_eq!(heavy.drain().count(), 1);
+        heavy.applied(LATER + limits::LOOPER_NS - 1, MS);
+        assert!(heavy.place(start("endless", 10), &state).is_none());
+        heavy.applied(LATER + limits::LOOPER_NS, MS);
+        assert!(heavy.place(start("endless", 10), &state).is_some());
+        assert_eq!(heavy.drain().count(), 2);
         assert!(heavy.is_empty());
     }
 
@@ -238,14 +245,14 @@ mod tests {
         let (mut heavy, state) = (Heavy::default(), state());
         let mut alone = start("any", limits::LARGE_COMMAND_BYTES);
         alone.answer = None;
-        assert!(heavy.place(alone, &state, 0).is_some());
+        assert!(heavy.place(alone, &state).is_some());
         let large = VariableValue { value: Some(Value::Str("x".repeat(1 << 20))) };
         let report = Kind::ReportTask(ReportTaskRun { log_output: Some(large), ..ReportTaskRun::default() });
         let command = Command { tenant: "default".to_owned(), kind: Some(report) };
-        assert!(heavy.place(Waiting::new(command, Some(oneshot::channel().0)), &state, 0).is_none());
+        assert!(heavy.place(Waiting::new(command, Some(oneshot::channel().0)), &state).is_none());
         let write = Kind::MetaWrite(internal::MetaWrite { writes: vec![], ..internal::MetaWrite::default() });
         let mut command = Waiting::new(Command { tenant: "x".repeat(1 << 20), kind: Some(write) }, None);
         command.answer = Some(oneshot::channel().0);
-        assert!(heavy.place(command, &state, 0).is_some());
+        assert!(heavy.place(command, &state).is_some());
     }
 }

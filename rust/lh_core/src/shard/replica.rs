@@ -181,8 +181,10 @@ impl<C: Consensus> Replica<C> {
             self.fail(format!("shard {}: {refused}", self.parts.shard));
         }
         while !self.failed {
-            self.receive();
+            self.hear();
+            // Before commands are found ready: those that were before runs left memory are looked at twice.
             self.settle();
+            self.receive();
             self.close_batch();
             self.advance();
             self.checkpoint();
@@ -194,12 +196,16 @@ impl<C: Consensus> Replica<C> {
         self.finish().await;
     }
 
-    /// Takes in everything that has arrived.
-    fn receive(&mut self) {
+    /// Takes in what its chores have done.
+    fn hear(&mut self) {
         while let Ok(event) = self.parts.events.1.try_recv() {
             self.event(event);
         }
         self.advance();
+    }
+
+    /// Takes in every message that has arrived.
+    fn receive(&mut self) {
         if self.serving {
             for _ in 0..limits::BATCH_COMMANDS {
                 match self.parts.inbox.try_recv() {
@@ -389,8 +395,7 @@ impl<C: Consensus> Replica<C> {
     /// Lets a command whose records are in memory wait for the next batch.
     fn queue(&mut self, mut waiting: Waiting) {
         waiting.departures = self.departures;
-        let now_ns = self.parts.clock.monotonic_ns();
-        self.ready.extend(self.heavy.place(waiting, &self.parts.state, now_ns));
+        self.ready.extend(self.heavy.place(waiting, &self.parts.state));
     }
 
     /// Starts fetching for as many commands as may be fetched for at one time.

@@ -65,7 +65,7 @@ mod tests {
     /// What a shard knows after many such batches.
     fn after(batch_ns: f64, claims: usize, waiting: usize) -> Strain {
         let mut strain = Strain::default();
-        for batch in 1..100 {
+        for batch in 1..=100 {
             strain.closed(batch * batch_ns as u64, claims, waiting);
             strain.applied(batch_ns as u64);
         }
@@ -76,12 +76,12 @@ mod tests {
     #[test]
     fn one_sign_alone_is_no_overload() {
         let slow = 2.0 * limits::SLOW_BATCH_NS;
-        assert!(after(slow, 100, 10_000).is_overloaded());
-        assert!(!after(slow / 4.0, 100, 10_000).is_overloaded(), "the server is quick");
+        assert!(after(slow, 100, 1_000).is_overloaded());
+        assert!(!after(slow / 4.0, 100, 1_000).is_overloaded(), "the server is quick");
         assert!(!after(slow, 5, 1_000_000).is_overloaded(), "the workers are slow");
         assert!(!after(slow, 0, 1_000_000).is_overloaded(), "there are no workers");
         assert!(!after(slow, 500, 249).is_overloaded(), "the workers take nearly all at once");
-        assert!(!after(10.0 * slow, 100, 10_000).is_overloaded(), "the disk is slow");
+        assert!(!after(10.0 * slow, 100, 1_000).is_overloaded(), "the disk is slow");
     }
 
     /// An overloaded shard lets one run start for so many claims, so new work is not starved by a long queue.
@@ -91,7 +91,7 @@ mod tests {
         while strain.lets_start() {}
         let mut let_in = 0;
         for batch in 1..=100 {
-            strain.closed(200_000_000 + batch * 2_000_000, 128, 1_000_000);
+            strain.closed((100 + batch) * 3_000_000, 128, 1_000_000);
             let_in += (0..1_000).filter(|_| strain.lets_start()).count();
         }
         assert_eq!(let_in, 100 * 128 / limits::CLAIMS_PER_START as usize);

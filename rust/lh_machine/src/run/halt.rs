@@ -1,8 +1,8 @@
 //! Halting: a thread and its subtree stop, and go on once every reason is resolved (03/E-601..608).
 
-use super::{Run, failure, is_terminal};
+use super::{Run, failure, is_terminal, task_at};
 use crate::{
-    pb::{self, LhStatus, TaskStatus, ThreadType, thread_halt_reason::Reason},
+    pb::{self, LhStatus, ThreadType, thread_halt_reason::Reason},
     state::Context,
 };
 
@@ -79,9 +79,8 @@ pub fn settle_all(run: &mut Run) {
 
 /// Only an executing TaskRun delays halting: all its attempts run to their end (03/E-401, E-604).
 fn is_executing(run: &Run, place: (i32, i32)) -> bool {
-    run.nodes.get(&place).and_then(|record| record.task_run.as_ref()).is_some_and(|task_run| {
-        matches!(task_run.status(), TaskStatus::TaskScheduled | TaskStatus::TaskRunning | TaskStatus::TaskPending)
-    })
+    let task_run = run.nodes.get(&place).and_then(|record| record.task_run.as_ref());
+    task_run.is_some_and(|task_run| task_at::is_open(task_run.status()))
 }
 
 /// Drops the resolved reasons of a HALTED thread; with the last one it goes on (03/E-606, E-607). True if anything

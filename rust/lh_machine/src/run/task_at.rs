@@ -51,9 +51,7 @@ impl TaskAt {
             Some(event) => record.reminders.iter().find(|reminder| reminder.event_number == event)?.task_run.as_ref(),
         }
     }
-}
 
-impl TaskAt {
     /// The private state of the TaskRun in the record of its NodeRun.
     pub fn find_state<'a>(&self, record: &'a NodeRecord) -> Option<&'a TaskState> {
         match self.reminder {

@@ -312,11 +312,11 @@ impl State {
     }
 
     /// Lets finished runs that the store has leave memory, reads find them there: as many as have about `objects` objects
-    /// together. True if there were any: what was seen in memory before may be gone.
+    /// together. True if one left: what was seen in memory before may be gone.
     pub fn sweep(&mut self, objects: usize) -> bool {
         let flushed = self.flush.done;
         let residence = &mut self.residence;
-        let had_litter = residence.has_litter();
+        let mut has_left = false;
         let mut left = objects;
         while left > 0
             && let Some(key) = residence.litter.runs.pop()
@@ -326,6 +326,7 @@ impl State {
             if is_clean && !residence.pins.contains_key(&key) {
                 left = left.saturating_sub(run.objects());
                 residence.remove(&key);
+                has_left = true;
             }
         }
         while left > 0 && drop_one(&mut residence.litter.nodes) {
@@ -334,7 +335,7 @@ impl State {
         while left > 0 && drop_one(&mut residence.litter.thrown) {
             left -= 1;
         }
-        had_litter
+        has_left
     }
 
     /// True if [`State::sweep`] has something to do.
